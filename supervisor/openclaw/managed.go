@@ -1,6 +1,7 @@
 package openclaw
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,12 +11,15 @@ import (
 // The managed runtime's layout under the data directory:
 //
 //	runtime/current            the name of the version in use, one line
+//	runtime/previous           the one before, kept because a Gateway may still run from it
 //	runtime/VERSION/node/      a Node with npm, laid out as its own installers do
 //	runtime/VERSION/openclaw/  node_modules/openclaw and what it depends on
 //
-// VERSION is complete whenever "current" names it: Install builds it beside and renames.
+// VERSION is complete before "current" names it, and the pointer is replaced in one step.
 const (
 	currentFile = "current"
+	// previousFile names the version before, which a running Gateway may still use.
+	previousFile = "previous"
 	// maxPointer bounds what is read of the pointer file.
 	maxPointer = 256
 )
@@ -47,6 +51,20 @@ func readManaged(dataDir, goos string) (managed, error) {
 		}
 	}
 	return m, nil
+}
+
+// replaceFile puts content at path, whole or not at all.
+func replaceFile(path string, content []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(content)
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
 }
 
 // managedAt lays out one version's folder.
