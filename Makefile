@@ -34,7 +34,7 @@ lint: ## look at the code without running it
 bench: ## measure
 	@$(SCRIPT)bench.sh
 
-dist: ## make what a release needs, in dist/
+dist: build ## make what a release needs, in dist/
 	@sh packaging/packages.sh dist
 	@$(SCRIPT)dist.sh
 

@@ -42,7 +42,7 @@ else
 fi
 for command in "${as}apt-get update" "$as$install"; do
   echo "+ $command" >&2
-  # The words of the command are its arguments.
+  # The words of the command are its arguments; apt's long story is left out, its errors are not.
   # shellcheck disable=SC2086
-  DEBIAN_FRONTEND=noninteractive $command >&2 || give_up "this failed: $command"
+  DEBIAN_FRONTEND=noninteractive $command >/dev/null || give_up "this failed: $command"
 done

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by the other scripts: section NAME starts a named part of a run and
 # says how long the part before it took.
 section() {

@@ -11,17 +11,16 @@ cd "$(dirname -- "$0")/.."
 runtimes=${XDG_CACHE_HOME:-$HOME/.cache}/clawtray-test
 
 # runtime NAME INSTALL-FLAGS... installs a runtime once and sets $node, $openclaw.
+# runtime/current, written last, names the version that is complete.
 runtime() {
-  dir=$runtimes/$1
+  dir=$runtimes/$1/runtime
   shift
-  if [ ! -e "$dir/.complete" ]; then
-    build/clawtray install --data-dir "$dir" "$@"
-    touch "$dir/.complete"
-  fi
-  openclaw=$(find "$dir" -path '*/node_modules/openclaw/openclaw.mjs' | head -n 1)
-  node=$(find "$dir" \( -name node -o -name node.exe \) -type f -perm -u+x | head -n 1)
-  if [ ! -f "$openclaw" ] || [ ! -x "$node" ]; then
-    echo "no runtime in $dir: remove that folder and try again" >&2
+  [ -e "$dir/current" ] || build/clawtray install --data-dir "${dir%/runtime}" "$@"
+  version=$dir/$(cat "$dir/current")
+  node=$version/node/bin/node
+  openclaw=$version/openclaw/node_modules/openclaw/openclaw.mjs
+  if [ ! -x "$node" ] || [ ! -f "$openclaw" ]; then
+    echo "the runtime in $dir is incomplete: remove that folder and try again" >&2
     exit 1
   fi
 }
