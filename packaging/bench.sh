@@ -1,0 +1,21 @@
+#!/bin/sh
+# Every Go benchmark of the module, then our client beside the reference client.
+# `make bench` puts a suitable Go into the PATH for this.
+set -eu
+
+cd "$(dirname -- "$0")/.."
+. packaging/section.sh
+
+section "benchmarks"
+packages=$(find . -name '*_test.go' -exec grep -l '^func Benchmark' {} + | while read -r f; do dirname "$f"; done | sort -u)
+if [ -n "$packages" ]; then
+  # One path per word.
+  # shellcheck disable=SC2086
+  go test -run '^$' -bench . -benchmem $packages
+else
+  echo "there are none"
+fi
+
+section "beside the reference client"
+go run ./rpc/bench
+section "done"

@@ -1,0 +1,55 @@
+package openclaw
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// realInstallVar names a folder to install a real runtime into; one that is there is reused.
+const realInstallVar = "CLAWTRAY_TEST_INSTALL"
+
+// TestN3_RealInstall installs from the registry this machine is set up for, on a "machine"
+// without Node, npm and home: PATH has only the system's basic tools.
+func TestN3_RealInstall(t *testing.T) {
+	dir := os.Getenv(realInstallVar)
+	if dir == "" {
+		t.Skipf("set %s to a folder to install 1 GB into", realInstallVar)
+	}
+	home := t.TempDir()
+	env := []string{"PATH=" + basicTools(t), "HOME=" + home}
+	for _, entry := range os.Environ() {
+		key, _, _ := strings.Cut(entry, "=")
+		if k := strings.ToLower(key); strings.HasPrefix(k, "npm_config_") || strings.HasSuffix(k, "_proxy") || strings.HasPrefix(k, "ssl_cert") || k == "node_extra_ca_certs" {
+			env = append(env, entry)
+		}
+	}
+	began, last := time.Now(), ""
+	r, err := Install(context.Background(), InstallOptions{DataDir: dir, Home: home, Env: env, Progress: func(p Progress) {
+		if p.Step != last {
+			last = p.Step
+			t.Logf("%6.1f s  %s", time.Since(began).Seconds(), p.Step)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%6.1f s  done: %s", time.Since(began).Seconds(), r.Dir)
+	got, trace, err := Resolve(context.Background(), Search{Home: home, DataDir: dir, Env: env, Root: t.TempDir()})
+	if err != nil || got.Entry != r.Entry || got.Version != DefaultOpenClawVersion || got.NodeVersion != DefaultNodeVersion {
+		t.Fatalf("Resolve = %+v, %v\n%v", got, err, trace)
+	}
+}
+
+// basicTools is a folder with the few programs npm's package scripts need, and no Node.
+func basicTools(t *testing.T) string {
+	dir := t.TempDir()
+	for _, tool := range []string{"sh", "env", "uname", "sed", "dirname"} {
+		if err := os.Symlink("/bin/"+tool, dir+"/"+tool); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
