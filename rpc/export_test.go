@@ -1,0 +1,4 @@
+package rpc
+
+// IgnorePolicy makes the session send frames larger than the gateway accepts.
+func (s *Session) IgnorePolicy() { s.hello.Policy.MaxPayload = 0 }
