@@ -17,14 +17,14 @@ const (
 
 // Request is an intent with what goes with it.
 type Request struct {
-	Intent Intent
+	Intent Intent `json:"intent"`
 	// Now skips waiting for active work. A second Stop, Restart or Quit while
 	// one is under way does the same and goes to the ladder's next rung.
-	Now bool
+	Now bool `json:"now,omitempty"`
 	// Automatic marks a request that no person made: it passes the governor.
-	Automatic bool
+	Automatic bool `json:"-"`
 	// Cause overrides what the status says about why; zero is "by the user".
-	Cause Cause
+	Cause Cause `json:"-"`
 }
 
 // Answer is how a request ended. Every request gets one.

@@ -75,6 +75,7 @@ type Status struct {
 	// Deadline is when the current phase gives up waiting (drain, terminate).
 	Deadline time.Time `json:"deadline,omitzero"`
 
+	Launches    int        `json:"launches"`             // starts of the gateway by or under this clawtray, restarts in place included
 	Attempts    int        `json:"reconnectAttempts"`    // since the gateway was last ready for good
 	MaxAttempts int        `json:"maxReconnectAttempts"` // after these: Failed
 	NextRetryAt time.Time  `json:"nextRetryAt,omitzero"` // while Waiting
@@ -160,6 +161,7 @@ const (
 	ReasonIdentity        ReasonCode = "identity"       // device identity replaced or unreadable (BEHAVIOUR B3)
 	ReasonEnvironment     ReasonCode = "environment"    // a slow check found something missing (BEHAVIOUR B4)
 	ReasonUpdate          ReasonCode = "update"         // installed version differs from the running one
+	ReasonNotAnswering    ReasonCode = "not-answering"  // attached and hanging: not ours to restart
 	ReasonNoRPC           ReasonCode = "no-rpc"         // attached, but not signed in
 )
 

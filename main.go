@@ -1,0 +1,163 @@
+// Command clawtray keeps an OpenClaw Gateway running and shows it in the
+// system tray. This file is wiring only: which parts exist, and in what order
+// they start and stop.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/adrg/xdg"
+	"github.com/spf13/cobra"
+
+	"clawtray/rpc"
+	"clawtray/supervisor"
+	"clawtray/supervisor/control"
+	"clawtray/supervisor/openclaw"
+	"clawtray/supervisor/settings"
+)
+
+// Set by the linker.
+var (
+	version = "dev"
+	commit  = "unknown"
+)
+
+// exitUsage is for a command line that makes no sense, as in the shell.
+const exitUsage = 2
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		var usage *usageError
+		if errors.As(err, &usage) {
+			fmt.Fprintf(os.Stderr, "clawtray: %v\n\n%s", err, usage.text)
+			os.Exit(exitUsage)
+		}
+		fmt.Fprintln(os.Stderr, "clawtray:", err)
+		os.Exit(1)
+	}
+}
+
+// usageError is a mistake on the command line.
+type usageError struct {
+	error
+	text string
+}
+
+// flags of the program itself.
+type flags struct {
+	profile  string
+	headless bool
+	port     int
+	debug    bool
+	trace    bool
+}
+
+func command() *cobra.Command {
+	var f flags
+	root := &cobra.Command{
+		Use:           "clawtray",
+		Short:         "Keep the OpenClaw Gateway running, and see how it is",
+		Long:          "clawtray keeps the OpenClaw Gateway running and shows it in the system tray.\nWithout a command it starts; a second one says that the first is running.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), f) },
+	}
+	root.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return &usageError{fmt.Errorf("there is no command %q", args[0]), cmd.UsageString()}
+		}
+		return nil
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.UsageString()} })
+	root.PersistentFlags().StringVar(&f.profile, "profile", "", "keep settings, state and gateway apart under this name")
+	root.Flags().BoolVar(&f.headless, "headless", false, "show no icon")
+	root.Flags().IntVar(&f.port, "port", 0, "port of the gateway (default from the settings, else 18789)")
+	root.Flags().BoolVar(&f.debug, "debug", false, "log more")
+	root.Flags().BoolVar(&f.trace, "trace-rpc", false, "log every frame, without secrets")
+	root.AddCommand(control.Commands(func() *control.Client { return control.NewClient(settings.Places(f.profile).Runtime) })...)
+	root.AddCommand(install(&f), &cobra.Command{Use: "version", Short: "Print the version", RunE: func(cmd *cobra.Command, _ []string) error {
+		fmt.Fprintf(cmd.OutOrStdout(), "clawtray %s (%s)\n", version, commit)
+		return nil
+	}})
+	for _, c := range root.Commands() {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(cmd, args); err != nil {
+				return &usageError{fmt.Errorf("%s takes no arguments", cmd.CommandPath()), cmd.UsageString()}
+			}
+			return nil
+		}
+	}
+	return root
+}
+
+// run is the program: one instance, one supervisor, one tray.
+func run(ctx context.Context, f flags) error {
+	dirs := settings.Places(f.profile)
+	set, err := settings.Load(dirs.File())
+	if err != nil {
+		return err
+	}
+	if f.port != 0 {
+		set.Port = f.port
+	}
+	if err := set.Check("the command line"); err != nil {
+		return err
+	}
+	instance, err := control.Claim(dirs.Runtime)
+	if errors.Is(err, control.ErrRunning) {
+		fmt.Println("clawtray is running already; `clawtray status` says how the gateway is.")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer instance.Close()
+
+	redact := rpc.NewRedactor(set.Token)
+	log, closeLog := newLog(dirs.Log(), set.LogLevel, f, redact)
+	defer closeLog()
+	log.Info("clawtray starts", "version", version, "commit", commit, "profile", f.profile, "port", set.Port)
+	identity, report, err := rpc.LoadOrCreateIdentity(dirs.Identity())
+	var problem string
+	switch {
+	case err != nil:
+		problem = err.Error()
+	case report.MovedAside != "":
+		problem = "The device identity was damaged and has been replaced; the old file is " + report.MovedAside
+	}
+	if problem != "" {
+		log.Warn("device identity", "problem", problem)
+	}
+
+	machine := &supervisor.Machine{
+		Search: openclaw.Search{Home: xdg.Home, DataDir: dirs.Data, Env: os.Environ(), NodePath: set.Node, EntryPath: set.OpenClaw},
+		Env:    os.Environ(), Home: xdg.Home, ConfiguredToken: set.Token, StateDir: dirs.State, CacheDir: dirs.Cache, Log: log,
+	}
+	config := supervisor.Config{Port: set.Port, Version: version, Identity: identity, IdentityProblem: problem,
+		DeviceTokens: rpc.NewFileDeviceTokens(dirs.DeviceTokens()), Redact: redact, Log: log}
+	if f.trace {
+		config.Trace = log
+	}
+	return supervise(ctx, supervisor.New(config, machine), instance, f, log)
+}
+
+// supervise runs the parts side by side until the supervisor has ended.
+func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.Instance, f flags, log *slog.Logger) error {
+	after, end := context.WithCancel(context.Background()) // outlives ctx: the last answers go out after the gateway has ended
+	served := make(chan error, 1)
+	go func() { served <- control.Serve(after, instance, s) }()
+	go s.Do(after, supervisor.Request{Intent: supervisor.Start, Automatic: true, Cause: supervisor.Cause{Code: supervisor.AutoStart}})
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	err := <-ended
+	end()
+	return errors.Join(err, <-served)
+}

@@ -1,0 +1,567 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"clawtray/rpc"
+	"clawtray/supervisor/openclaw"
+)
+
+const (
+	// fastPoll is the distance between two attempts to reach a gateway that is
+	// starting. A refused loopback connection costs 0.1 ms; a start takes seconds.
+	fastPoll = 25 * time.Millisecond
+	// startingPoll is the same while the gateway answers "still starting"; /readyz
+	// is asked instead of connecting, because it costs the gateway nothing.
+	startingPoll = 25 * time.Millisecond
+	// slowPoll is for a gateway that somebody else has to bring back.
+	slowPoll = time.Second
+	// claimTimeout bounds the question who has the port.
+	claimTimeout = 5 * time.Second
+)
+
+// order is why we end a generation ourselves. It is the cancellation cause of
+// the generation's context.
+type order struct {
+	For   string        // "stop", "restart", "quit", "logout" or "reload"
+	Drain time.Duration // how long active work may go on
+	Limit time.Duration // for the whole ladder; 0 is none
+	Cause Cause
+}
+
+func (o *order) Error() string { return "ordered: " + o.For }
+
+// generation is one life of the gateway, from claiming the port to the last
+// process gone. It runs on one goroutine and tells the owner what it sees.
+type generation struct {
+	cfg  *Config
+	p    Policy
+	host Host
+	log  *slog.Logger
+
+	// tell hands a change of the status to the owner, in order.
+	tell func(func(*Status))
+	// note writes into the diagnostics the owner keeps.
+	note func(func(*recorder))
+	// commands are restarts and reloads for the gateway that runs.
+	commands chan command
+	// rung wakes the ladder to go one rung down.
+	rung chan struct{}
+	// retry wakes a generation that waits for a person.
+	retry   chan struct{}
+	mode    Mode
+	proc    Process // nil when attached
+	out     *Output
+	outDone chan struct{} // closed when out has everything
+	runtime openclaw.Runtime
+	token   openclaw.Token
+
+	session   *rpc.Session // nil between connections
+	silence   chan rpc.Silence
+	helpers   sync.WaitGroup // short-lived goroutines of this generation
+	lastClose *rpc.CloseError
+	// drainSession is the connection the ladder inherits from serve.
+	drainSession *rpc.Session
+	bootID       string    // of the gateway we were connected to last
+	rebooted     bool      // it announced a restart in place
+	readyAt      time.Time // first ready; zero before
+	connectedAt  time.Time
+	drift        driftWatch
+	timing       *stopwatch
+	repair       bool   // run doctor before the start
+	repaired     string // what it said
+}
+
+// command is a restart or reload of a running gateway. A restart is answered by
+// the owner when the gateway is back; reply is for everything else.
+type command struct {
+	intent Intent
+	now    bool
+	cause  Cause
+	reply  func(Answer, error)
+	again  func() // the connection broke before it was done: hand it over once more
+}
+
+// run is the whole life. It returns after everything it started has ended.
+func (g *generation) run(ctx context.Context) Outcome {
+	ctx, cancel := context.WithCancelCause(ctx)
+	err := g.live(ctx)
+	cancel(err)
+	outcome := g.end(err)
+	g.helpers.Wait()
+	outcome.Mode = g.mode
+	if !g.readyAt.IsZero() {
+		outcome.ReadyFor = max(time.Since(g.readyAt), 1)
+	}
+	return outcome
+}
+
+// live goes from nothing to the end of the last connection and says why it ended.
+func (g *generation) live(ctx context.Context) error {
+	for {
+		err := g.once(ctx)
+		if !errors.Is(err, errAgain) {
+			return err
+		}
+	}
+}
+
+func (g *generation) once(ctx context.Context) error {
+	g.timing.begin()
+	g.phase(Resolving)
+	if err := g.claim(ctx); err != nil {
+		return err
+	}
+	if g.mode == Managed && g.proc == nil {
+		if err := g.spawn(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := g.connect(ctx); err != nil {
+			return err
+		}
+		if err := g.serve(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (g *generation) phase(p Phase) {
+	g.tell(func(s *Status) { s.Phase = p })
+}
+
+func (g *generation) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(g.cfg.Port)) }
+
+// isGateway asks over plain HTTP, without any secret, whether a gateway answers.
+func (g *generation) isGateway(ctx context.Context) bool {
+	h, err := rpc.Healthz(ctx, "http://"+g.addr(), g.host.Dial)
+	return err == nil && h.Gateway
+}
+
+func (g *generation) readyz(ctx context.Context) (rpc.Readiness, error) {
+	return rpc.Readyz(ctx, "http://"+g.addr(), g.host.Dial)
+}
+
+// claim decides whose gateway this will be (BEHAVIOUR M1).
+func (g *generation) claim(ctx context.Context) error {
+	orphan, err := g.host.Orphan(ctx)
+	if err != nil {
+		g.log.Warn("looking for an orphaned gateway failed", "err", err)
+	}
+	if orphan != nil {
+		g.log.Info("adopted the gateway of an earlier run", "pid", orphan.PID())
+		g.own(orphan)
+		return nil
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	conn, err := g.host.Dial(ctx, "tcp", g.addr())
+	if err != nil {
+		if by, taken := g.host.Listener(ctx, g.cfg.Port); taken {
+			return g.conflict(by) // listens on another of this machine's addresses
+		}
+		g.become(Managed)
+		return context.Cause(ctx)
+	}
+	conn.Close()
+	by, _ := g.host.Listener(ctx, g.cfg.Port)
+	if !g.isGateway(ctx) {
+		if by := new(order); errors.As(context.Cause(ctx), &by) {
+			return by
+		}
+		return g.conflict(by)
+	}
+	if by.User != "" {
+		g.become(Conflict)
+		return Cause{Code: PortForeignUser, Detail: by.String()}
+	}
+	g.become(Attached)
+	g.tell(func(s *Status) { s.PID = by.PID })
+	g.log.Info("attached to a gateway that somebody else runs", "listener", by.String())
+	return nil
+}
+
+func (g *generation) conflict(by Listener) Cause {
+	g.become(Conflict)
+	return Cause{Code: PortConflict, Detail: fmt.Sprintf("%s listens on port %d; port %d is free", by, g.cfg.Port, g.host.FreePort(g.cfg.Port))}
+}
+
+func (g *generation) become(m Mode) {
+	g.mode = m
+	g.tell(func(s *Status) { s.Mode = m })
+}
+
+// spawn finds the runtime and starts the gateway.
+func (g *generation) spawn(ctx context.Context) error {
+	var err error
+	if g.runtime, err = g.host.Runtime(ctx); err != nil {
+		return runtimeCause(err)
+	}
+	if err := g.readToken(); err != nil {
+		return Cause{Code: TokenMissing, Detail: err.Error()}
+	}
+	if g.repair {
+		g.doctor(ctx)
+	}
+	g.timing.resolved()
+	proc, err := g.host.Launch(ctx, g.runtime, Spawn{Port: g.cfg.Port, Token: g.token.Value})
+	if err != nil {
+		return Cause{Code: SpawnDenied, Detail: err.Error()}
+	}
+	g.log.Info("gateway started", "pid", proc.PID(), "openclaw", g.runtime.Version, "node", g.runtime.NodeVersion, "command", proc.Command())
+	g.tell(func(s *Status) { s.GatewayVersion = g.runtime.Version })
+	g.own(proc)
+	g.phase(Spawned)
+	return nil
+}
+
+// doctor lets OpenClaw repair its configuration, once (BEHAVIOUR B7). Whether it
+// helped shows in the start that follows.
+func (g *generation) doctor(ctx context.Context) {
+	g.phase(Repairing)
+	g.log.Warn("running openclaw doctor --fix: the gateway rejected its configuration")
+	ctx, cancel := context.WithTimeout(ctx, g.p.DoctorLimit)
+	defer cancel()
+	output, err := g.host.Repair(ctx, g.runtime)
+	g.repaired = lastMeaningful(g.cfg.Redact.String(output))
+	g.log.Warn("openclaw doctor ended", "err", err, "said", g.repaired)
+}
+
+// own takes charge of a process: its output is read from now to its end.
+func (g *generation) own(p Process) {
+	g.become(Managed)
+	g.proc = p
+	g.timing.spawned()
+	g.out = NewOutput(g.cfg.Redact.String)
+	g.outDone = make(chan struct{})
+	go g.read(p.Lines())
+	out := g.out
+	g.note(func(r *recorder) { r.out, r.diagnostics.Command = out, p.Command() })
+	g.tell(func(s *Status) {
+		s.PID, s.StartedAt = p.PID(), p.StartedAt()
+		s.Facts = Facts{ProcessAlive: true}
+	})
+}
+
+// read records the child's output until it ends.
+func (g *generation) read(lines <-chan Line) {
+	defer close(g.outDone)
+	for l := range lines {
+		g.timing.trace(l.Text)
+		text, sev, repeats := g.out.Add(l)
+		if repeats == 0 || sev == Drop {
+			continue
+		}
+		level := map[Severity]slog.Level{Debug: slog.LevelDebug, Info: slog.LevelInfo, Warn: slog.LevelWarn}[sev]
+		attrs := []any{"from", "gateway"}
+		if repeats > 1 {
+			attrs = append(attrs, "repeated", repeats)
+		}
+		g.log.Log(context.Background(), level, text, attrs...)
+	}
+}
+
+// exited is closed when the owned process has ended; nil, so never, when attached.
+func (g *generation) exited() <-chan struct{} {
+	if g.proc == nil {
+		return nil
+	}
+	return g.proc.Done()
+}
+
+// connect waits until the gateway accepts us: on the way up, and after each
+// connection that ended while the process lives. One connection probes and
+// connects.
+func (g *generation) connect(ctx context.Context) error {
+	soft := time.NewTimer(g.p.SoftStart)
+	defer soft.Stop()
+	limit := g.p.HardStart
+	if !g.readyAt.IsZero() {
+		limit = g.p.PortGone
+	}
+	if g.mode == Attached && !g.readyAt.IsZero() {
+		limit = g.p.AttachedGrace
+	}
+	hard := time.NewTimer(limit)
+	defer hard.Stop()
+	for {
+		session, err := rpc.Dial(ctx, g.options())
+		if err == nil {
+			g.accepted(session)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		wait, final := g.refused(ctx, err)
+		if final != nil {
+			if err := g.blocked(ctx, *final); err != nil {
+				return err
+			}
+			continue
+		}
+		for wait != nil {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-g.exited():
+				return g.exit(ctx)
+			case <-soft.C:
+				last := g.lastLine()
+				g.tell(func(s *Status) { s.SlowStart, s.LastLine = true, last })
+			case <-hard.C:
+				return g.tooLate(ctx)
+			case <-g.retry:
+				wait = nil
+			case <-wait:
+				wait = nil
+			}
+		}
+	}
+}
+
+func (g *generation) options() rpc.Options {
+	dial := g.host.Dial
+	if g.proc != nil {
+		dial = g.dialOwn
+	}
+	if g.token.Value == "" {
+		if err := g.readToken(); err != nil {
+			g.log.Warn("there is no token to connect with", "err", err)
+		}
+	}
+	return rpc.Options{
+		URL:          "ws://" + g.addr(),
+		Token:        g.token.Value,
+		TrustPeer:    true, // managed: dialOwn has checked the listener; attached: claim has checked its user
+		Identity:     g.cfg.Identity,
+		DeviceTokens: g.cfg.DeviceTokens,
+		Client:       rpc.ClientInfo{Version: g.cfg.Version},
+		DialContext:  dial,
+		OnPhase:      g.onPhase,
+		OnSilence:    g.onSilence,
+		Trace:        g.cfg.Trace,
+		Redactor:     g.cfg.Redact,
+	}
+}
+
+// readToken learns the gateway's token, and that it is a secret.
+func (g *generation) readToken() error {
+	t, err := g.host.Token()
+	if err != nil {
+		return err
+	}
+	g.cfg.Redact.Add(t.Value)
+	g.token = t
+	return nil
+}
+
+// errStranger says that somebody else's program answers on our port while our
+// child is on its way (BEHAVIOUR K4).
+var errStranger = errors.New("the listener is not our gateway")
+
+// dialOwn connects only to a listener that belongs to our process.
+func (g *generation) dialOwn(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := g.host.Dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if by, ok := g.host.Listener(ctx, g.cfg.Port); ok && by.PID != 0 && !g.proc.Owns(by.PID) {
+		conn.Close()
+		return nil, errStranger
+	}
+	return conn, nil
+}
+
+func (g *generation) onPhase(p rpc.Phase) {
+	switch p {
+	case rpc.PhaseOpened:
+		g.timing.listening()
+		g.tell(func(s *Status) { s.Facts.PortOpen = true })
+		g.upTo(Listening)
+	case rpc.PhaseChallenged:
+		g.timing.challenged()
+		g.tell(func(s *Status) { s.Facts.ProtocolAlive = true })
+		g.upTo(Challenged)
+	}
+}
+
+var wayUp = []Phase{Spawned, Listening, Challenged, Sidecars}
+
+// upTo shows how far a start has come. Each attempt to connect begins anew; what
+// a person sees only goes forward.
+func (g *generation) upTo(p Phase) {
+	g.tell(func(s *Status) {
+		if slices.Index(wayUp, s.Phase) < slices.Index(wayUp, p) {
+			s.Phase = p
+		}
+	})
+}
+
+// refused sorts a failed attempt: either when to try again, or why not to.
+func (g *generation) refused(ctx context.Context, err error) (wait <-chan time.Time, final *Cause) {
+	rule := rpc.RuleFor(err)
+	var e *rpc.Error
+	errors.As(err, &e)
+	switch {
+	case errors.Is(err, errStranger):
+		by, _ := g.host.Listener(ctx, g.cfg.Port)
+		c := g.conflict(by)
+		return nil, &c
+	case e != nil && e.Kind == rpc.KindStarting:
+		last := g.lastLine()
+		g.tell(func(s *Status) { s.LastLine = last })
+		g.upTo(Sidecars)
+		return g.startedOr(ctx, e.RetryAfter), nil
+	case !rule.Retry:
+		c := connectCause(err, rule, g.token)
+		return nil, &c
+	case g.proc == nil:
+		return time.After(slowPoll), nil
+	default:
+		return time.After(fastPoll), nil
+	}
+}
+
+// startedOr fires when the gateway says on /readyz that it is ready, at the
+// latest after the time it asked for: waiting that out blindly would cost up to
+// half a second of every start.
+func (g *generation) startedOr(ctx context.Context, asked time.Duration) <-chan time.Time {
+	fired := make(chan time.Time, 1)
+	ctx, cancel := context.WithTimeout(ctx, max(asked, startingPoll))
+	g.helpers.Go(func() {
+		defer cancel()
+		defer close(fired)
+		for ctx.Err() == nil {
+			if r, err := g.readyz(ctx); err == nil && r.Ready {
+				return
+			}
+			select {
+			case <-ctx.Done():
+			case <-g.exited():
+				return
+			case <-time.After(startingPoll):
+			}
+		}
+	})
+	return fired
+}
+
+// blocked waits, with the gateway alive and untouched, for a person to remove
+// what keeps us out: a wrong token, a missing approval, another protocol. No
+// retry heals those (BEHAVIOUR H4). A nil return means: try again.
+func (g *generation) blocked(ctx context.Context, c Cause) error {
+	if c.Code == PortConflict {
+		return c
+	}
+	g.log.Error("the gateway runs, but cannot be used", "cause", c.Code, "why", c.Error())
+	g.tell(func(s *Status) { s.State, s.Phase, s.Cause, s.Facts.RPCAlive = Failed, Idle, c, false })
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-g.exited():
+		return g.exit(ctx)
+	case <-g.retry:
+		g.token = openclaw.Token{}
+		g.tell(func(s *Status) { s.State, s.Phase = Reconnecting, Listening })
+		return nil
+	}
+}
+
+// tooLate ends or continues a wait that went over its hard limit.
+func (g *generation) tooLate(ctx context.Context) error {
+	switch {
+	case g.readyAt.IsZero():
+		return Cause{Code: StartTimeout, Detail: g.p.HardStart.String(), LastLine: g.lastLine()}
+	case g.mode == Managed:
+		return Cause{Code: Hung, Detail: "its port stayed closed for " + g.p.PortGone.String(), LastLine: g.lastLine()}
+	}
+	// The owner of an attached gateway did not bring it back. Offer to take over
+	// (BEHAVIOUR M4), and go on watching for it.
+	g.tell(func(s *Status) { s.State, s.Phase, s.Cause = Failed, Idle, Cause{Code: AttachedGone} })
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(slowPoll):
+			if conn, err := g.host.Dial(ctx, "tcp", g.addr()); err == nil {
+				conn.Close()
+				return errAgain
+			}
+		}
+	}
+}
+
+// errAgain starts the generation's claim afresh.
+var errAgain = errors.New("look again")
+
+// exit waits for the last lines of the ended process and says what its end means.
+func (g *generation) exit(ctx context.Context) error {
+	select {
+	case <-g.outDone:
+	case <-ctx.Done():
+	case <-time.After(lastWords):
+	}
+	exit := g.proc.Exit()
+	if g.readyAt.IsZero() {
+		if c, is := g.host.Obstacle(); is && exit.Code != 0 {
+			c.LastLine = g.lastLine()
+			return c
+		}
+		c := startFailure(exit, g.out.Recent(), g.lastLine())
+		if c.Code == ConfigInvalid && g.repaired != "" {
+			c.Detail += "; doctor said: " + g.repaired
+		}
+		if c.Code == PortConflict {
+			if by, ok := g.host.Listener(ctx, g.cfg.Port); ok {
+				c = g.conflict(by)
+			}
+		}
+		return c
+	}
+	return g.exitMeaning(exit)
+}
+
+// lastWords is how long the output of a process that has ended may still come:
+// a grandchild may hold the file open for ever.
+const lastWords = 250 * time.Millisecond
+
+// exitMeaning reads the end of a gateway that had been ready (BEHAVIOUR G).
+// The exit code alone means nothing: gateways end with 0 for many reasons.
+func (g *generation) exitMeaning(e Exit) Cause {
+	notice := g.notice()
+	switch {
+	case notice != nil && notice.Restarts:
+		return Cause{Code: InPlaceRestart, Detail: e.String()}
+	case notice != nil && e.Code == 0:
+		return Cause{Code: StoppedOutside}
+	case e.Signal != "":
+		return Cause{Code: Killed, Detail: e.String(), LastLine: g.lastLine()}
+	}
+	return Cause{Code: Exited, Detail: e.String(), LastLine: g.lastLine()}
+}
+
+// notice is the shutdown event of the last connection.
+func (g *generation) notice() *rpc.Shutdown {
+	if g.lastClose == nil {
+		return nil
+	}
+	return g.lastClose.Notice
+}
+
+func (g *generation) lastLine() string {
+	if g.out == nil {
+		return ""
+	}
+	return g.out.Last()
+}

@@ -1,0 +1,71 @@
+package supervisor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// reasonText is one row per reason: how bad it is and the sentence, with %v for
+// the detail.
+var reasonText = map[ReasonCode]struct {
+	severity Level
+	sentence string
+}{
+	ReasonNotRunning:      {Unresponsive, "The gateway is not running"},
+	ReasonHeartbeatMissed: {Degraded, "The gateway did not answer the last %v heartbeats"},
+	ReasonVerifying:       {Degraded, "Checking whether the gateway still answers"},
+	ReasonBusy:            {Degraded, "The gateway is too busy to answer"},
+	ReasonNotAnswering:    {Unresponsive, "The gateway does not answer, and it is not ours to restart"},
+	ReasonRPCTimeouts:     {Degraded, "Calls to the gateway time out (%v)"},
+	ReasonChannels:        {Degraded, "A chat channel is in trouble (%v)"},
+	ReasonSafeMode:        {Degraded, "The gateway keeps its channels off after repeated crashes (%v)"},
+	ReasonEventLoop:       {Degraded, "The gateway is under load (%v)"},
+	ReasonDrift:           {Degraded, "The configuration on disk is not the one that runs"},
+	ReasonConfigInvalid:   {Degraded, "The configuration on disk is invalid; the last good one runs (%v)"},
+	ReasonIdentity:        {Degraded, "%v"},
+	ReasonEnvironment:     {Degraded, "%v"},
+	ReasonUpdate:          {Degraded, "OpenClaw %v is installed; restart to use it"},
+	ReasonNoRPC:           {Degraded, "Attached, but not signed in (%v)"},
+}
+
+// reason makes a Reason; detail may be nil, a text, a number or a list.
+func reason(code ReasonCode, detail any) Reason {
+	t := reasonText[code]
+	var text string
+	switch d := detail.(type) {
+	case nil:
+	case []string:
+		text = strings.Join(d, ", ")
+	default:
+		text = fmt.Sprint(d)
+	}
+	return Reason{Code: code, Severity: t.severity, Detail: text, Text: fill(strings.Replace(t.sentence, "%v", "%s", 1), text)}
+}
+
+// with returns the health with r in it, replacing an older r of the same code.
+// A Reason with only a code takes that reason away.
+func (h Health) with(r Reason) Health {
+	h = h.without(r.Code)
+	if r.Severity == "" {
+		return h
+	}
+	return rated(append(h.Reasons, r))
+}
+
+// without returns the health with the given reasons gone.
+func (h Health) without(codes ...ReasonCode) Health {
+	return rated(slices.DeleteFunc(slices.Clone(h.Reasons), func(r Reason) bool { return slices.Contains(codes, r.Code) }))
+}
+
+var rank = map[Level]int{Healthy: 0, Degraded: 1, Unresponsive: 2}
+
+// rated sorts the reasons, worst first, and takes the level from the worst.
+func rated(reasons []Reason) Health {
+	slices.SortStableFunc(reasons, func(a, b Reason) int { return rank[b.Severity] - rank[a.Severity] })
+	h := Health{Level: Healthy, Reasons: reasons}
+	if len(reasons) > 0 {
+		h.Level = reasons[0].Severity
+	}
+	return h
+}

@@ -1,0 +1,90 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"clawtray/supervisor/openclaw"
+)
+
+// Host is the machine as a generation needs it. The real one is [Machine];
+// tests use one whose gateway lives in memory.
+type Host interface {
+	// Runtime finds Node and OpenClaw; a failure is a *openclaw.MissingError.
+	Runtime(ctx context.Context) (openclaw.Runtime, error)
+	// Token is the gateway's shared token and where it comes from.
+	Token() (openclaw.Token, error)
+	// Launch starts a gateway and returns as soon as the process exists.
+	Launch(ctx context.Context, r openclaw.Runtime, l Spawn) (Process, error)
+	// Orphan finds a living gateway of an earlier run that is provably ours
+	// (BEHAVIOUR M2), or nil. What is provably dead it clears away.
+	Orphan(ctx context.Context) (Process, error)
+	// Listener tells who listens on a TCP port of 127.0.0.1; ok is false when
+	// nobody does or the system does not tell.
+	Listener(ctx context.Context, port int) (l Listener, ok bool)
+	// FreePort is the next port after p that nobody listens on.
+	FreePort(p int) int
+	// Dial connects to a loopback address, directly.
+	Dial(ctx context.Context, network, addr string) (net.Conn, error)
+	// Repair runs `openclaw doctor --fix` and returns what it printed.
+	Repair(ctx context.Context, r openclaw.Runtime) (output string, err error)
+	// GatewayConfig reads the gateway's own configuration file.
+	GatewayConfig() (openclaw.Config, error)
+	// Obstacle looks for what makes a start fail whatever the gateway's last words
+	// were: a state directory that cannot be written, a full disk.
+	Obstacle() (Cause, bool)
+}
+
+// Spawn is what a launch needs beside the runtime.
+type Spawn struct {
+	Port  int
+	Token string
+}
+
+// Listener is who has a port.
+type Listener struct {
+	PID  int
+	Name string
+	User string // owner's name when it is not us; empty when it is
+	Ours bool   // it carries the run id of the given process or is its descendant
+}
+
+func (l Listener) String() string {
+	switch {
+	case l.PID == 0 && l.User != "":
+		return "a program of user " + l.User
+	case l.PID == 0:
+		return "a program the system does not name"
+	case l.User != "":
+		return fmt.Sprintf("%s (pid %d, user %s)", l.Name, l.PID, l.User)
+	}
+	return fmt.Sprintf("%s (pid %d)", l.Name, l.PID)
+}
+
+// Process is one gateway process that we own, with all its descendants.
+type Process interface {
+	PID() int
+	StartedAt() time.Time
+	Command() string // redacted command line, for messages
+	// Lines carries the child's output; it is closed after the last one. A slow
+	// reader loses lines, never blocks the child.
+	Lines() <-chan Line
+	// Done is closed when the process has ended.
+	Done() <-chan struct{}
+	// Exit is how it ended; valid after Done.
+	Exit() Exit
+	// Owns reports whether pid is the process or belongs to it.
+	Owns(pid int) bool
+	// Activity is its CPU time so far and whether it is stopped (SIGSTOP, debugger).
+	Activity() (cpu time.Duration, stopped bool, err error)
+	// Terminate asks the leader to end (SIGTERM; Ctrl-C on Windows).
+	Terminate() error
+	// Kill ends the leader and everything that belongs to it by force.
+	Kill() error
+	// Remains lists the pids of what still belongs to it, the leader included.
+	Remains() []int
+	// Release forgets the process after it has ended: run file, output files.
+	Release()
+}

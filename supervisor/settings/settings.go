@@ -1,0 +1,136 @@
+// Package settings is clawtray's own configuration file and the places where
+// it keeps its files.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/adrg/xdg"
+	"github.com/pelletier/go-toml/v2"
+)
+
+// DefaultPort is the gateway's own default (OpenClaw's documentation).
+const DefaultPort = 18789
+
+// Settings is the configuration file, TOML. Every key may be left out.
+type Settings struct {
+	Port          int    `toml:"port"`          // of the gateway on 127.0.0.1
+	Node          string `toml:"node"`          // Node executable; empty: found
+	OpenClaw      string `toml:"openclaw"`      // openclaw.mjs, its folder or the command; empty: found
+	Token         string `toml:"token"`         // shared gateway token; empty: from OpenClaw's configuration, or generated
+	Notifications string `toml:"notifications"` // "all", "problems" or "none"
+	LogLevel      string `toml:"log_level"`     // "debug", "info", "warn" or "error"
+}
+
+// Default returns the settings of an empty file.
+func Default() Settings {
+	return Settings{Port: DefaultPort, Notifications: "all", LogLevel: "info"}
+}
+
+// Error is a mistake in the file, with its place.
+type Error struct {
+	Path   string
+	Line   int // from 1; 0 when it is about the whole file
+	Key    string
+	Reason string
+}
+
+func (e *Error) Error() string {
+	where := e.Path
+	if e.Line > 0 {
+		where = fmt.Sprintf("%s:%d", e.Path, e.Line)
+	}
+	if e.Key != "" {
+		return fmt.Sprintf("%s: %s: %s", where, e.Key, e.Reason)
+	}
+	return where + ": " + e.Reason
+}
+
+// Load reads the file. A missing file gives the defaults.
+func Load(path string) (Settings, error) {
+	s := Default()
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return s, &Error{Path: path, Reason: err.Error()}
+	}
+	defer f.Close()
+	err = toml.NewDecoder(f).DisallowUnknownFields().Decode(&s)
+	var unknown *toml.StrictMissingError
+	var wrong *toml.DecodeError
+	switch {
+	case errors.As(err, &unknown):
+		first := unknown.Errors[0]
+		line, _ := first.Position()
+		return s, &Error{Path: path, Line: line, Key: strings.Join(first.Key(), "."), Reason: "there is no such setting"}
+	case errors.As(err, &wrong):
+		line, _ := wrong.Position()
+		return s, &Error{Path: path, Line: line, Key: strings.Join(wrong.Key(), "."), Reason: wrong.Error()}
+	case err != nil:
+		return s, &Error{Path: path, Reason: err.Error()}
+	}
+	return s, s.Check(path)
+}
+
+// Check says what is wrong with the values, naming path as their source.
+func (s Settings) Check(path string) error {
+	oneOf := func(key, value string, allowed ...string) error {
+		for _, a := range allowed {
+			if value == a {
+				return nil
+			}
+		}
+		return &Error{Path: path, Key: key, Reason: fmt.Sprintf("%q is not one of %s", value, strings.Join(allowed, ", "))}
+	}
+	if s.Port < 1 || s.Port > 65535 {
+		return &Error{Path: path, Key: "port", Reason: fmt.Sprintf("%d is not a port; choose one from 1 to 65535", s.Port)}
+	}
+	return errors.Join(
+		oneOf("notifications", s.Notifications, "all", "problems", "none"),
+		oneOf("log_level", s.LogLevel, "debug", "info", "warn", "error"))
+}
+
+// Dirs are the folders of one profile. Made by [Places].
+type Dirs struct {
+	Config  string // the configuration file
+	State   string // identity, tokens, logs, run file
+	Data    string // the managed runtime, shared by all profiles
+	Cache   string // what can be made again
+	Runtime string // the control socket and the lock; mode 0700
+}
+
+// Places returns the folders of a profile; "" is the default one. Nothing is created.
+func Places(profile string) Dirs {
+	name := filepath.Join("clawtray", profile)
+	d := Dirs{
+		Config:  filepath.Join(xdg.ConfigHome, name),
+		State:   filepath.Join(xdg.StateHome, name),
+		Data:    filepath.Join(xdg.DataHome, "clawtray"),
+		Cache:   filepath.Join(xdg.CacheHome, "clawtray"),
+		Runtime: filepath.Join(xdg.RuntimeDir, name),
+	}
+	// A session without a runtime directory (su, cron, a container) has none to share.
+	if info, err := os.Stat(xdg.RuntimeDir); err != nil || !info.IsDir() {
+		d.Runtime = filepath.Join(d.State, "run")
+	}
+	return d
+}
+
+// File is the path of the configuration file.
+func (d Dirs) File() string { return filepath.Join(d.Config, "clawtray.toml") }
+
+// Identity is the path of the device identity.
+func (d Dirs) Identity() string { return filepath.Join(d.State, "identity.pem") }
+
+// DeviceTokens is the path of the tokens gateways issued to the device.
+func (d Dirs) DeviceTokens() string { return filepath.Join(d.State, "device-tokens.json") }
+
+// Log is the path of clawtray's log.
+func (d Dirs) Log() string { return filepath.Join(d.State, "clawtray.log") }

@@ -1,0 +1,554 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"reflect"
+	"time"
+
+	"clawtray/rpc"
+)
+
+// Supervisor keeps one gateway. Make it with [New], let it work with
+// [Supervisor.Run]; all other methods may be called from any goroutine, also
+// before and after Run.
+type Supervisor struct {
+	cfg   Config
+	host  Host
+	log   *slog.Logger
+	board *board
+
+	inbox chan func(*owner) // everything that reaches the owner, in order
+	ended chan struct{}     // closed when Run has returned
+}
+
+// New returns a supervisor that does nothing yet.
+func New(cfg Config, host Host) *Supervisor {
+	if cfg.Policy == (Policy{}) {
+		cfg.Policy = DefaultPolicy()
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Redact == nil {
+		cfg.Redact = rpc.NewRedactor()
+	}
+	first := Status{State: Stopped, Since: time.Now(), Port: cfg.Port, MaxAttempts: cfg.Policy.Backoff.Attempts,
+		Health: Health{}.with(reason(ReasonNotRunning, nil))}
+	return &Supervisor{cfg: cfg, host: host, log: cfg.Log, board: newBoard(first),
+		inbox: make(chan func(*owner)), ended: make(chan struct{})}
+}
+
+// Status is the newest picture of the gateway.
+func (s *Supervisor) Status() Status { return s.board.status() }
+
+// Watch yields the newest status at once and then every later one in order,
+// until ctx ends. A slow observer delays nobody and misses nothing.
+func (s *Supervisor) Watch(ctx context.Context) iter.Seq[Status] { return s.board.watch(ctx) }
+
+// ErrEnded is the answer to requests after Run has returned.
+var ErrEnded = errors.New("supervisor: not running")
+
+// Do hands a request to the owner and waits for its end: a start until the
+// gateway runs or cannot, a stop until everything of ours is gone. Cancelling
+// ctx stops waiting, not the work. When what was wanted did not come about the
+// error is a [Cause].
+func (s *Supervisor) Do(ctx context.Context, r Request) (Answer, error) {
+	p := &pending{request: r, done: make(chan struct{})}
+	select {
+	case s.inbox <- func(o *owner) { o.take(p) }:
+	case <-ctx.Done():
+		return Answer{Status: s.Status()}, ctx.Err()
+	case <-s.ended:
+		return Answer{Status: s.Status()}, ErrEnded
+	}
+	select {
+	case <-p.done:
+		return p.answer, p.err
+	case <-ctx.Done():
+		return Answer{Status: s.Status()}, ctx.Err()
+	}
+}
+
+// pending is a request that has not been answered yet.
+type pending struct {
+	request  Request
+	launches int  // how often the gateway had been started when it was asked for
+	failures int  // and how often it had failed
+	sent     bool // handed to the generation
+	answer   Answer
+	err      error
+	done     chan struct{}
+}
+
+func (p *pending) finish(s Status, a Answer, err error) {
+	if closed(p.done) {
+		return
+	}
+	a.Status = s
+	if err != nil && a.Message == "" {
+		a.Message = err.Error()
+	}
+	p.answer, p.err = a, err
+	close(p.done)
+}
+
+// owner is the lifecycle state. Only Run's goroutine touches it.
+type owner struct {
+	*Supervisor
+	status    Status
+	history   History
+	incidents incidents
+	report    recorder
+
+	wanted  bool        // somebody wants the gateway to run
+	gen     *running    // the generation at work; nil between two
+	retry   *time.Timer // wakes the next generation while Waiting
+	forgive *time.Timer // attempts are forgotten when the gateway stays ready
+	waiting []*pending
+	quit    *pending // the ladder of a Quit is under way, or done
+	repair  bool     // the next generation runs doctor first
+
+	failures int // how often State became Failed
+}
+
+// running is a generation with the owner's ends of its channels.
+type running struct {
+	*generation
+	cancel context.CancelCauseFunc
+	ending bool // an order is on its way or being carried out
+}
+
+// Run supervises until ctx ends or a Quit is done. It returns after everything
+// of ours has ended.
+func (s *Supervisor) Run(ctx context.Context) error {
+	o := &owner{Supervisor: s, status: s.Status(), retry: stoppedTimer(), forgive: stoppedTimer()}
+	defer close(s.ended)
+	done := ctx.Done()
+	for !o.finished() {
+		select {
+		case act := <-s.inbox:
+			act(o)
+		case <-o.retry.C:
+			o.launch()
+		case <-o.forgive.C:
+			o.history = o.history.Forgiven()
+			o.status.Attempts = 0
+		case <-done:
+			done = nil
+			o.take(&pending{request: Request{Intent: Quit, Cause: Cause{Code: SessionEnd}}, done: make(chan struct{})})
+		}
+		o.publish()
+		o.settle()
+	}
+	return nil
+}
+
+func stoppedTimer() *time.Timer {
+	t := time.NewTimer(0)
+	t.Stop()
+	return t
+}
+
+func (o *owner) finished() bool { return o.quit != nil && o.gen == nil && len(o.waiting) == 0 }
+
+// take decides at once what a request changes; its answer comes from settle.
+func (o *owner) take(p *pending) {
+	if o.quit != nil && p.request.Intent != Quit {
+		p.finish(o.status, Answer{Result: ResultSuperseded, Message: "clawtray is quitting."}, Cause{Code: UserQuit})
+		return
+	}
+	o.log.Debug("request", "intent", p.request.Intent, "now", p.request.Now, "automatic", p.request.Automatic)
+	cause := p.request.cause()
+	p.launches, p.failures = o.status.Launches, o.failures
+	o.waiting = append(o.waiting, p)
+	switch p.request.Intent {
+	case Start, Retry, TakeOver:
+		o.start(p, cause)
+	case Stop:
+		o.stop(p, &order{For: "stop", Drain: o.cfg.Policy.DrainStop, Cause: cause})
+	case Restart, Reload:
+		o.restart(p, cause)
+	case Quit:
+		o.quitting(p, cause)
+	}
+}
+
+var userCause = map[Intent]CauseCode{
+	Start: UserStart, Stop: UserStop, Restart: UserRestart, Reload: UserReload, Retry: UserRetry, TakeOver: UserStart, Quit: UserQuit,
+}
+
+// start makes the gateway wanted. A person's start forgets earlier failures
+// (BEHAVIOUR B2); an automatic one keeps the count.
+func (o *owner) start(p *pending, cause Cause) {
+	o.wanted = true
+	if !p.request.Automatic {
+		o.history = History{}
+		o.status.Attempts = 0
+	}
+	switch {
+	case o.gen == nil:
+		o.retry.Stop()
+		o.status.Cause = cause
+		o.launch()
+	case o.gen.ending: // over launches again
+	case o.status.State == Running:
+		p.finish(o.status, Answer{Result: ResultAlreadyRunning, Message: "The gateway is running already."}, nil)
+	case o.status.State == Failed && o.status.Cause.Code == AttachedGone:
+		o.end(&order{For: "restart", Cause: cause}) // somebody else's is gone: start our own
+	default:
+		poke(o.gen.retry)
+	}
+}
+
+// stop makes the gateway unwanted and ends what runs. Asked for again, the
+// ladder goes one rung down.
+func (o *owner) stop(p *pending, by *order) {
+	o.wanted = false
+	o.retry.Stop()
+	o.supersede()
+	if p.request.Now {
+		by.Drain = 0
+	}
+	switch {
+	case o.gen == nil:
+		if o.status.State != Stopped {
+			o.enter(Stopped, by.Cause)
+			o.incidents = o.incidents.end(time.Now())
+		}
+	case o.gen.ending:
+		poke(o.gen.rung)
+	default:
+		o.end(by)
+	}
+}
+
+// end orders the generation to end.
+func (o *owner) end(by *order) {
+	o.gen.ending = true
+	o.gen.cancel(by)
+}
+
+// supersede answers what a stop overrules (BEHAVIOUR C1).
+func (o *owner) supersede() {
+	for _, p := range o.waiting {
+		switch p.request.Intent {
+		case Start, Retry, TakeOver, Restart, Reload:
+			p.finish(o.status, Answer{Result: ResultSuperseded, Message: "A stop came in between."}, Cause{Code: UserStop})
+		}
+	}
+}
+
+// restart keeps the request; settle hands it to the gateway as soon as that
+// runs. Only what cannot wait for it is done here.
+func (o *owner) restart(p *pending, cause Cause) {
+	o.wanted = true
+	switch {
+	case o.gen == nil:
+		if !p.request.Automatic {
+			o.history = History{}
+		}
+		o.retry.Stop()
+		o.status.Cause = cause
+		o.launch()
+	case o.gen.ending:
+		if p.request.Now {
+			poke(o.gen.rung)
+		}
+	case o.status.State == Failed && o.status.Mode == Managed:
+		o.end(&order{For: "restart", Cause: cause}) // it runs, but keeps us out
+	case o.status.State == Failed:
+		poke(o.gen.retry)
+	case o.status.Phase == Draining:
+		poke(o.gen.rung) // a second click: do not wait any longer
+	}
+}
+
+// forward hands a waiting restart or reload to the gateway that runs. One asked
+// for while the gateway was starting is carried out now, once (BEHAVIOUR D1);
+// those that find another under way join it (D2).
+func (o *owner) forward(p *pending) {
+	c := command{
+		intent: p.request.Intent,
+		now:    p.request.Now,
+		cause:  p.request.cause(),
+		reply:  func(a Answer, err error) { o.send(func(o *owner) { p.finish(o.status, a, err) }) },
+		again:  func() { o.send(func(*owner) { p.sent = false }) },
+	}
+	select {
+	case o.gen.commands <- c:
+		p.sent = true
+	default:
+	}
+}
+
+// cause is why the request's effect comes about.
+func (r Request) cause() Cause {
+	if r.Cause.Code != NoCause {
+		return r.Cause
+	}
+	return Cause{Code: userCause[r.Intent]}
+}
+
+func (o *owner) quitting(p *pending, cause Cause) {
+	by := &order{For: "quit", Drain: o.cfg.Policy.DrainStop, Limit: o.cfg.Policy.QuitLimit, Cause: cause}
+	if cause.Code == SessionEnd {
+		by.For, by.Drain, by.Limit = "logout", 0, o.cfg.Policy.LogoutLimit
+	}
+	if o.quit == nil {
+		o.quit = p
+	}
+	o.stop(p, by)
+}
+
+// launch starts the next generation.
+func (o *owner) launch() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	g := &generation{
+		cfg: &o.cfg, p: o.cfg.Policy, host: o.host, log: o.log,
+		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1),
+		silence: make(chan rpc.Silence, 1), timing: &stopwatch{}, repair: o.repair,
+	}
+	o.repair = false
+	o.status.Launches++
+	o.incidents = o.incidents.attempt()
+	s := o.Supervisor
+	g.tell = func(change func(*Status)) { s.send(func(o *owner) { o.apply(change) }) }
+	g.note = func(write func(*recorder)) { s.send(func(o *owner) { write(&o.report) }) }
+	o.gen = &running{generation: g, cancel: cancel}
+	if o.status.State == Stopped || o.status.State == Failed {
+		o.enter(Starting, o.status.Cause)
+	}
+	o.status.Error, o.status.NextRetryAt = "", time.Time{}
+	go func() {
+		outcome := g.run(ctx)
+		cancel(nil)
+		s.send(func(o *owner) { o.over(outcome) })
+	}()
+}
+
+// send reaches the owner from a generation's goroutines. The owner never waits
+// for a generation, so this always gets through while Run runs.
+func (s *Supervisor) send(f func(*owner)) {
+	select {
+	case s.inbox <- f:
+	case <-s.ended:
+	}
+}
+
+// apply takes over what the generation saw.
+func (o *owner) apply(change func(*Status)) {
+	before := o.status
+	change(&o.status)
+	now := time.Now()
+	if o.status.State != before.State {
+		o.status.Since = now
+		o.changed(before, now)
+	}
+	if o.status.Phase != before.Phase {
+		o.status.PhaseSince = now
+	}
+}
+
+// changed does what a transition brings with it.
+func (o *owner) changed(before Status, now time.Time) {
+	switch o.status.State {
+	case Running:
+		o.incidents = o.incidents.end(now)
+		o.history = o.history.Ready()
+		o.forgive.Reset(o.cfg.Policy.Forgive)
+		o.status.Error = ""
+		o.report.ready(o.gen.timing.timing())
+	case Reconnecting:
+		// A restart, asked for or the gateway's own, is no trouble unless it fails.
+		if o.status.Cause.Code != InPlaceRestart && before.StoppingFor == "" {
+			o.incidents = o.incidents.open(o.status.Cause, now, o.quiet())
+		}
+	case Failed:
+		o.failures++
+		o.incidents = o.incidents.open(o.status.Cause, now, false)
+		o.status.Error = o.status.Cause.Error()
+	}
+	if before.State == Running {
+		o.forgive.Stop()
+	}
+}
+
+// quiet reports whether trouble now is what a person asked for.
+func (o *owner) quiet() bool { return len(o.waiting) > 0 }
+
+// enter moves to a state by the owner's own decision.
+func (o *owner) enter(s State, c Cause) {
+	o.apply(func(st *Status) {
+		c.At = time.Now()
+		st.State, st.Cause = s, c
+	})
+}
+
+// over is what follows the end of a generation.
+func (o *owner) over(out Outcome) {
+	o.gen = nil
+	o.forgive.Stop()
+	now := time.Now()
+	o.log.Info("generation ended", "cause", out.Cause.Code, "why", out.Cause.Sentence(), "exit", out.Exit, "ready", out.ReadyFor.Round(time.Millisecond))
+	o.status = o.status.reset()
+	if out.Order != nil && out.Order.For != "restart" || !o.wanted {
+		if out.Mode != Attached {
+			o.status.Mode = NoMode
+		}
+		cause := out.Cause
+		o.enter(Stopped, cause)
+		o.history = History{}
+		o.status.Attempts = 0
+		o.incidents = o.incidents.end(now)
+		if o.wanted { // a start came while the ladder went down
+			o.settle()
+			o.launch()
+		}
+		return
+	}
+	if out.Order != nil {
+		o.enter(Starting, out.Cause)
+		o.launch()
+		return
+	}
+	o.decide(out, now)
+}
+
+// decide asks the policy what to do about an end that nobody ordered.
+func (o *owner) decide(out Outcome, now time.Time) {
+	d, h := Decide(o.cfg.Policy, o.history, out, now, rand.Float64())
+	o.history = h
+	o.status.Attempts = h.Attempts
+	o.log.Warn("decided", "verdict", d.Verdict.String(), "delay", d.Delay, "reason", d.Reason.Code, "why", d.Reason.Error())
+	o.report.decided(d)
+	switch d.Verdict {
+	case GiveUp:
+		o.wanted = false
+		o.status.Mode = out.Mode
+		o.enter(Failed, d.Reason)
+		return
+	case StayStopped:
+		o.wanted = false
+		o.enter(Stopped, d.Reason)
+		o.incidents = o.incidents.end(now)
+		return
+	case RepairFirst:
+		o.repair = true
+	}
+	next := Starting
+	if h.EverReady {
+		next = Reconnecting
+		o.incidents = o.incidents.open(d.Reason, now, o.quiet())
+	}
+	o.enter(next, d.Reason)
+	if d.Delay <= 0 {
+		o.launch()
+		return
+	}
+	o.apply(func(s *Status) { s.Phase, s.NextRetryAt = Waiting, now.Add(d.Delay) })
+	o.retry.Reset(d.Delay)
+}
+
+// reset forgets what belonged to one process (BEHAVIOUR C5).
+func (s Status) reset() Status {
+	s.Phase, s.PID, s.StartedAt, s.ConnectedAt, s.GatewayReady = Idle, 0, time.Time{}, time.Time{}, false
+	s.StoppingFor, s.ActiveWork, s.Deadline, s.NextRetryAt = "", 0, time.Time{}, time.Time{}
+	s.LastLine, s.SlowStart, s.Facts, s.Drift, s.InstalledVersion = "", false, Facts{}, Drift{}, ""
+	s.Health = Health{}.with(reason(ReasonNotRunning, nil))
+	return s
+}
+
+// publish shows the status if it changed.
+func (o *owner) publish() {
+	o.status.Incidents = o.incidents.list
+	last := o.board.status()
+	o.status.Seq = last.Seq
+	if same(o.status, last) {
+		return
+	}
+	o.status.Seq++
+	o.report.transition(last, o.status)
+	if o.status.State != last.State || o.status.Phase != last.Phase {
+		o.log.Info("status", "state", o.status.State, "phase", o.status.Phase, "mode", o.status.Mode, "pid", o.status.PID, "cause", o.status.Cause.Code, "attempt", o.status.Attempts)
+	}
+	o.board.post(o.status)
+}
+
+// settle answers the requests whose end has come.
+func (o *owner) settle() {
+	for _, p := range o.waiting {
+		switch p.request.Intent {
+		case Start, Retry, TakeOver:
+			o.settleStart(p)
+		case Stop, Quit:
+			if o.gen == nil {
+				p.finish(o.status, stoppedAnswer(o.status), nil)
+			}
+		case Restart, Reload:
+			o.settleRestart(p)
+		}
+	}
+	kept := o.waiting[:0]
+	for _, p := range o.waiting {
+		if !closed(p.done) {
+			kept = append(kept, p)
+		}
+	}
+	clear(o.waiting[len(kept):])
+	o.waiting = kept
+}
+
+func (o *owner) settleStart(p *pending) {
+	switch {
+	case o.status.State == Running && !o.gen.ending:
+		p.finish(o.status, Answer{Result: ResultRunning, Message: "The gateway is running."}, nil)
+	case o.status.State == Failed && o.failures > p.failures:
+		p.finish(o.status, Answer{}, o.status.Cause)
+	case o.status.State == Stopped && o.gen == nil && !o.wanted:
+		p.finish(o.status, Answer{Result: ResultSuperseded}, o.status.Cause)
+	}
+}
+
+func (o *owner) settleRestart(p *pending) {
+	running := o.status.State == Running && !o.gen.ending
+	switch {
+	case running && o.status.Launches > p.launches:
+		a := Answer{Result: ResultRestarted, Message: "The gateway was restarted."}
+		if p.request.Intent == Reload {
+			a = Answer{Result: ResultAppliedByRestart, Message: "The configuration was applied by a restart."}
+		}
+		p.finish(o.status, a, nil)
+	case running && !p.sent && !o.status.Stopping():
+		o.forward(p)
+	case o.status.State == Failed && o.failures > p.failures:
+		p.finish(o.status, Answer{}, o.status.Cause)
+	case o.status.State == Stopped && o.gen == nil && !o.wanted:
+		p.finish(o.status, Answer{Result: ResultSuperseded}, o.status.Cause)
+	}
+}
+
+// stoppedAnswer says what a stop left behind.
+func stoppedAnswer(s Status) Answer {
+	if s.Mode == Attached {
+		return Answer{Result: ResultLeftRunning, Message: "clawtray let go of the gateway. Somebody else runs it, so it keeps running."}
+	}
+	return Answer{Result: ResultStopped, Message: "The gateway is stopped."}
+}
+
+// poke wakes whoever waits on c, now or when it next looks.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// same compares two pictures without their numbers.
+func same(a, b Status) bool {
+	a.Seq, b.Seq = 0, 0
+	return reflect.DeepEqual(a, b)
+}

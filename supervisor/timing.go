@@ -1,0 +1,118 @@
+package supervisor
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Timing is where the time of one start went (BEHAVIOUR A6). Each duration
+// counts from the step before it; zero means not reached.
+type Timing struct {
+	Resolve   time.Duration `json:"resolveNs"`   // finding the runtime
+	Listen    time.Duration `json:"listenNs"`    // spawn to open port
+	Challenge time.Duration `json:"challengeNs"` // to the first word of the protocol
+	Ready     time.Duration `json:"readyNs"`     // to hello-ok
+	Total     time.Duration `json:"totalNs"`
+	Steps     []TraceStep   `json:"steps,omitempty"` // the gateway's own startup trace
+}
+
+// stopwatch takes the times of one start. It is safe for concurrent use: the
+// child's output is read beside the start.
+type stopwatch struct {
+	mu                                    sync.Mutex
+	t                                     Timing
+	began, spawnedAt, listenAt, challenge time.Time
+}
+
+// TraceStep is a line of the gateway's own startup trace.
+type TraceStep struct {
+	Name string        `json:"name"`
+	Took time.Duration `json:"tookNs"`
+}
+
+// maxTraceSteps bounds what a talkative gateway can make us keep.
+const maxTraceSteps = 200
+
+var traceLine = regexp.MustCompile(`startup trace: (\S+) ([0-9.]+)ms`)
+
+func (w *stopwatch) mark(f func(now time.Time, t *Timing)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f(time.Now(), &w.t)
+}
+
+func (w *stopwatch) begin() {
+	w.mark(func(now time.Time, t *Timing) {
+		*t = Timing{}
+		w.began, w.spawnedAt, w.listenAt, w.challenge = now, time.Time{}, time.Time{}, time.Time{}
+	})
+}
+
+func (w *stopwatch) resolved() {
+	w.mark(func(now time.Time, t *Timing) { t.Resolve = now.Sub(w.began) })
+}
+
+func (w *stopwatch) spawned() {
+	w.mark(func(now time.Time, _ *Timing) { w.spawnedAt = now })
+}
+
+func (w *stopwatch) listening() {
+	w.mark(func(now time.Time, t *Timing) {
+		if w.listenAt.IsZero() && !w.spawnedAt.IsZero() {
+			w.listenAt = now
+			t.Listen = now.Sub(w.spawnedAt)
+		}
+	})
+}
+
+func (w *stopwatch) challenged() {
+	w.mark(func(now time.Time, t *Timing) {
+		if w.challenge.IsZero() && !w.listenAt.IsZero() {
+			w.challenge = now
+			t.Challenge = now.Sub(w.listenAt)
+		}
+	})
+}
+
+func (w *stopwatch) ready() {
+	w.mark(func(now time.Time, t *Timing) {
+		if t.Total == 0 && !w.challenge.IsZero() {
+			t.Ready = now.Sub(w.challenge)
+			t.Total = now.Sub(w.began)
+		}
+	})
+}
+
+// trace takes a line of the gateway's startup trace, if it is one.
+func (w *stopwatch) trace(line string) {
+	m := traceLine.FindStringSubmatch(line)
+	if m == nil {
+		return
+	}
+	ms, err := strconv.ParseFloat(m[2], 64)
+	if err != nil {
+		return
+	}
+	w.mark(func(_ time.Time, t *Timing) {
+		if len(t.Steps) < maxTraceSteps {
+			t.Steps = append(t.Steps, TraceStep{m[1], time.Duration(ms * float64(time.Millisecond))})
+		}
+	})
+}
+
+func (w *stopwatch) timing() Timing {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.t
+	t.Steps = slices.Clone(t.Steps)
+	return t
+}
+
+func (t Timing) String() string {
+	r := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
+	return fmt.Sprintf("resolve %v, listen %v, challenge %v, ready %v, total %v", r(t.Resolve), r(t.Listen), r(t.Challenge), r(t.Ready), r(t.Total))
+}
