@@ -10,6 +10,8 @@ const (
 	// killWait is how long a process may take to vanish after SIGKILL; more means
 	// it hangs in the kernel, which nobody can change.
 	killWait = 5 * time.Second
+	// hungWait is how long a gateway that hangs gets to hear the signal.
+	hungWait = time.Second
 	// reserve is what the ladder keeps of its limit for SIGKILL and the checks after it.
 	reserve = 1500 * time.Millisecond
 )
@@ -93,6 +95,9 @@ const abortWait = 2 * time.Second
 // terminate sends the signal and waits for the leader to end.
 func (g *generation) terminate(o *order, left func(time.Duration) time.Duration) {
 	wait := left(g.p.Terminate)
+	if o.Cause.Code == Hung {
+		wait = min(wait, hungWait) // it has not answered for minutes
+	}
 	g.tell(func(s *Status) {
 		s.Phase, s.Deadline = Terminating, time.Now().Add(wait)
 		if s.State == Running { // it no longer is

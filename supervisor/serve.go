@@ -121,7 +121,10 @@ func (g *generation) lost(e *rpc.CloseError) {
 	g.note(func(r *recorder) { r.diagnostics.LastClose = e.Error() })
 	g.log.Info("connection lost", "cause", c.Code, "close", e.Error())
 	g.tell(func(s *Status) {
-		s.State, s.Phase, s.Cause = Reconnecting, Spawned, c
+		if s.StoppingFor != "restart" { // else the cause is who asked for it
+			s.Cause = c
+		}
+		s.State, s.Phase = Reconnecting, Spawned
 		s.GatewayReady = false
 		s.Facts = Facts{ProcessAlive: s.Facts.ProcessAlive}
 	})

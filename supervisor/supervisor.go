@@ -215,10 +215,7 @@ func (o *owner) stop(p *pending, by *order) {
 	}
 	switch {
 	case o.gen == nil:
-		if o.status.State != Stopped {
-			o.enter(Stopped, by.Cause)
-			o.incidents = o.incidents.end(time.Now())
-		}
+		o.stopped(by.Cause)
 	case o.gen.ending:
 		poke(o.gen.rung)
 	default:
@@ -364,7 +361,7 @@ func (o *owner) changed(before Status, now time.Time) {
 		o.report.ready(o.gen.timing.timing())
 	case Reconnecting:
 		// A restart, asked for or the gateway's own, is no trouble unless it fails.
-		if o.status.Cause.Code != InPlaceRestart && before.StoppingFor == "" {
+		if o.status.Cause.Code != InPlaceRestart && o.status.StoppingFor == "" {
 			o.incidents = o.incidents.open(o.status.Cause, now, o.quiet())
 		}
 	case Failed:
@@ -396,14 +393,10 @@ func (o *owner) over(out Outcome) {
 	o.log.Info("generation ended", "cause", out.Cause.Code, "why", out.Cause.Sentence(), "exit", out.Exit, "ready", out.ReadyFor.Round(time.Millisecond))
 	o.status = o.status.reset()
 	if out.Order != nil && out.Order.For != "restart" || !o.wanted {
-		if out.Mode != Attached {
-			o.status.Mode = NoMode
+		o.stopped(out.Cause)
+		if out.Mode == Attached {
+			o.status.Mode = Attached // let go of; it keeps running
 		}
-		cause := out.Cause
-		o.enter(Stopped, cause)
-		o.history = History{}
-		o.status.Attempts = 0
-		o.incidents = o.incidents.end(now)
 		if o.wanted { // a start came while the ladder went down
 			o.settle()
 			o.launch()
@@ -416,6 +409,18 @@ func (o *owner) over(out Outcome) {
 		return
 	}
 	o.decide(out, now)
+}
+
+// stopped is the state after a wanted stop: everything before is forgotten
+// (BEHAVIOUR C5).
+func (o *owner) stopped(c Cause) {
+	o.status = o.status.reset()
+	o.status.Mode, o.status.Attempts, o.status.Error = NoMode, 0, ""
+	o.history = History{}
+	o.incidents = o.incidents.end(time.Now())
+	if o.status.State != Stopped || c.Code != UserQuit && c.Code != SessionEnd {
+		o.enter(Stopped, c)
+	}
 }
 
 // decide asks the policy what to do about an end that nobody ordered.
@@ -433,8 +438,7 @@ func (o *owner) decide(out Outcome, now time.Time) {
 		return
 	case StayStopped:
 		o.wanted = false
-		o.enter(Stopped, d.Reason)
-		o.incidents = o.incidents.end(now)
+		o.stopped(d.Reason)
 		return
 	case RepairFirst:
 		o.repair = true

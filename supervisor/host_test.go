@@ -1,0 +1,427 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"clawtray/rpc/gatewaytest"
+	"clawtray/supervisor/openclaw"
+)
+
+const (
+	testPort  = 18789
+	testToken = "canary-token-5f3a"
+)
+
+// fakeHost is a machine in memory: its processes are gatewaytest gateways.
+type fakeHost struct {
+	t *testing.T
+
+	mu       sync.Mutex
+	behave   func(n int) behaviour // of the nth launch, from 0
+	procs    []*fakeProcess
+	stranger *gatewaytest.Gateway // somebody else's gateway on the port
+	occupied *Listener            // something that is no gateway has the port
+	orphan   Process
+	missing  error // what Runtime fails with
+	version  string
+	repairs  int
+	repaired string
+	obstacle *Cause
+	config   openclaw.Config
+}
+
+// behaviour is what one launch of the gateway does. The zero value is a healthy one.
+type behaviour struct {
+	listen     time.Duration // from spawn to open port
+	sidecars   time.Duration // from open port to hello-ok
+	dies       time.Duration // from spawn to an end of its own; 0 is never
+	exit       Exit
+	lines      []string
+	ignoreTerm bool
+	stop       time.Duration // from SIGTERM to the end
+	remains    int           // descendants that outlive it
+	gateway    gatewaytest.Config
+	setup      func(*gatewaytest.Gateway)
+}
+
+func newFakeHost(t *testing.T, behave func(n int) behaviour) *fakeHost {
+	if behave == nil {
+		behave = func(int) behaviour { return behaviour{listen: time.Second, sidecars: 500 * time.Millisecond} }
+	}
+	return &fakeHost{t: t, behave: behave, version: "2026.9.6"}
+}
+
+// close ends what is left, so that a bubble can end.
+func (h *fakeHost) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.procs {
+		p.finish(Exit{Code: -1, Signal: "SIGKILL"})
+	}
+	if h.stranger != nil {
+		h.stranger.Close()
+	}
+}
+
+func (h *fakeHost) Runtime(context.Context) (openclaw.Runtime, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return openclaw.Runtime{Version: h.version, NodeVersion: "24.21.0"}, h.missing
+}
+
+func (h *fakeHost) Token() (openclaw.Token, error) {
+	return openclaw.Token{Value: testToken, Source: "the test"}, nil
+}
+
+func (h *fakeHost) Launch(_ context.Context, r openclaw.Runtime, s Spawn) (Process, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.procs {
+		if p.alive() {
+			h.t.Errorf("launched a second gateway while pid %d lives", p.pid)
+		}
+	}
+	b := h.behave(len(h.procs))
+	b.gateway.Token, b.gateway.Version, b.gateway.StateDir = s.Token, r.Version, "/state"
+	if b.sidecars > 0 {
+		b.gateway.Starting = true
+	}
+	p := &fakeProcess{b: b, pid: 1000 + len(h.procs), began: time.Now(), gw: gatewaytest.New(b.gateway),
+		lines: make(chan Line, 1000), done: make(chan struct{}), left: b.remains}
+	if b.setup != nil {
+		b.setup(p.gw)
+	}
+	for _, l := range b.lines {
+		p.lines <- Line{Text: l, Stderr: true}
+	}
+	h.procs = append(h.procs, p)
+	p.live()
+	return p, nil
+}
+
+func (h *fakeHost) launches() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.procs)
+}
+
+// current is the newest process.
+func (h *fakeHost) current() *fakeProcess {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.procs[len(h.procs)-1]
+}
+
+func (h *fakeHost) alive() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	for _, p := range h.procs {
+		if p.alive() {
+			n++
+		}
+	}
+	return n
+}
+
+func (h *fakeHost) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stranger != nil {
+		return h.stranger.Dial(ctx, network, addr)
+	}
+	if h.occupied != nil {
+		c, other := net.Pipe()
+		other.Close()
+		return c, nil
+	}
+	if len(h.procs) > 0 {
+		if p := h.procs[len(h.procs)-1]; p.listening() {
+			return p.gw.Dial(ctx, network, addr)
+		}
+	}
+	return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+}
+
+func (h *fakeHost) Listener(context.Context, int) (Listener, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.occupied != nil:
+		return *h.occupied, true
+	case h.stranger != nil:
+		return Listener{PID: 77, Name: "openclaw-gateway"}, true
+	}
+	if len(h.procs) > 0 {
+		if p := h.procs[len(h.procs)-1]; p.listening() {
+			return Listener{PID: p.pid, Name: "openclaw-gateway"}, true
+		}
+	}
+	return Listener{}, false
+}
+
+func (h *fakeHost) FreePort(p int) int { return p + 1 }
+
+func (h *fakeHost) Orphan(context.Context) (Process, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o := h.orphan
+	h.orphan = nil
+	return o, nil
+}
+
+func (h *fakeHost) Repair(context.Context, openclaw.Runtime) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.repairs++
+	return h.repaired, nil
+}
+
+func (h *fakeHost) GatewayConfig() (openclaw.Config, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.config, nil
+}
+
+func (h *fakeHost) Obstacle() (Cause, bool) {
+	if h.obstacle == nil {
+		return Cause{}, false
+	}
+	return *h.obstacle, true
+}
+
+// fakeProcess is a gateway process in memory.
+type fakeProcess struct {
+	b     behaviour
+	pid   int
+	began time.Time
+	gw    *gatewaytest.Gateway
+	lines chan Line
+	done  chan struct{}
+
+	mu         sync.Mutex
+	over       bool
+	open       bool
+	exit       Exit
+	left       int // descendants alive
+	terminated int
+	killed     int
+	stopped    bool
+	cpu        time.Duration
+	released   bool
+}
+
+// live plays the behaviour.
+func (p *fakeProcess) live() {
+	time.AfterFunc(p.b.listen, func() {
+		p.mu.Lock()
+		p.open = !p.over
+		p.mu.Unlock()
+	})
+	if p.b.sidecars > 0 {
+		time.AfterFunc(p.b.listen+p.b.sidecars, func() { p.gw.SetStarting(false) })
+	}
+	if p.b.dies > 0 {
+		time.AfterFunc(p.b.dies, func() { p.finish(p.b.exit) })
+	}
+}
+
+func (p *fakeProcess) alive() bool { return !closed(p.done) }
+
+func (p *fakeProcess) listening() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open && !p.over
+}
+
+// finish ends the process; the first exit counts.
+func (p *fakeProcess) finish(e Exit) {
+	p.mu.Lock()
+	if p.over {
+		p.mu.Unlock()
+		return
+	}
+	p.over, p.exit = true, e
+	p.mu.Unlock()
+	p.gw.CloseAll(1006, "")
+	p.gw.Close()
+	close(p.lines)
+	close(p.done)
+}
+
+func (p *fakeProcess) PID() int              { return p.pid }
+func (p *fakeProcess) StartedAt() time.Time  { return p.began }
+func (p *fakeProcess) Command() string       { return "node openclaw.mjs gateway" }
+func (p *fakeProcess) Lines() <-chan Line    { return p.lines }
+func (p *fakeProcess) Done() <-chan struct{} { return p.done }
+func (p *fakeProcess) Owns(pid int) bool     { return pid == p.pid }
+func (p *fakeProcess) Exit() Exit {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.exit
+}
+
+func (p *fakeProcess) Activity() (time.Duration, bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cpu, p.stopped, nil
+}
+
+func (p *fakeProcess) Terminate() error {
+	p.mu.Lock()
+	p.terminated++
+	ignored := p.b.ignoreTerm || p.stopped
+	p.mu.Unlock()
+	if !ignored {
+		p.gw.Shutdown(0)
+		time.AfterFunc(p.b.stop, func() { p.finish(Exit{}) })
+	}
+	return nil
+}
+
+func (p *fakeProcess) Kill() error {
+	p.mu.Lock()
+	p.killed++
+	p.left = 0
+	p.mu.Unlock()
+	p.finish(Exit{Code: -1, Signal: "SIGKILL"})
+	return nil
+}
+
+func (p *fakeProcess) Remains() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var pids []int
+	if !p.over {
+		pids = append(pids, p.pid)
+	}
+	for i := range p.left {
+		pids = append(pids, 9000+i)
+	}
+	return pids
+}
+
+func (p *fakeProcess) Release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.released = true
+}
+
+// scene is a supervisor on a fake machine, inside a bubble.
+type scene struct {
+	*Supervisor
+	t     *testing.T
+	host  *fakeHost
+	trace []Status // everything an observer saw
+	ended chan error
+	stop  context.CancelFunc
+}
+
+// play runs f in a bubble with a running supervisor, then checks that quitting
+// leaves nothing behind.
+func play(t *testing.T, h func(*testing.T) *fakeHost, tune func(*Config), f func(*scene)) {
+	synctest.Test(t, func(t *testing.T) {
+		host := h(t)
+		cfg := Config{Port: testPort, Version: "test", Policy: DefaultPolicy()}
+		if tune != nil {
+			tune(&cfg)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		s := &scene{Supervisor: New(cfg, host), t: t, host: host, ended: make(chan error, 1), stop: stop}
+		watching, unwatch := context.WithCancel(context.Background())
+		watched := make(chan struct{})
+		go func() {
+			defer close(watched)
+			for st := range s.Watch(watching) {
+				s.trace = append(s.trace, st)
+			}
+		}()
+		go func() { s.ended <- s.Run(ctx) }()
+		f(s)
+		stop()
+		if err := <-s.ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if n := host.alive(); n != 0 {
+			t.Errorf("%d gateways are alive after the end", n)
+		}
+		if st := s.Status(); st.State != Stopped {
+			t.Errorf("after the end the state is %v", st.State)
+		}
+		synctest.Wait()
+		unwatch()
+		<-watched
+		checkTrace(t, s.trace)
+		host.close()
+	})
+}
+
+// healthy is a machine whose every launch is a healthy gateway.
+func healthy(t *testing.T) *fakeHost { return newFakeHost(t, nil) }
+
+// behaving is a machine whose nth launch behaves as the nth value, the last one repeating.
+func behaving(b ...behaviour) func(*testing.T) *fakeHost {
+	return func(t *testing.T) *fakeHost {
+		return newFakeHost(t, func(n int) behaviour { return b[min(n, len(b)-1)] })
+	}
+}
+
+// checkTrace holds what every sequence of statuses has to keep to.
+func checkTrace(t *testing.T, trace []Status) {
+	t.Helper()
+	for i, s := range trace {
+		if i > 0 && s.Seq != trace[i-1].Seq+1 {
+			t.Errorf("an observer missed a status: %d after %d", s.Seq, trace[i-1].Seq)
+		}
+		if s.State == Running && s.Phase == Ready && !s.Facts.All() {
+			t.Errorf("status %d says running without all facts: %+v", s.Seq, s.Facts)
+		}
+		if s.State != Stopped && s.Cause.Code == NoCause {
+			t.Errorf("status %d (%v %v) has no cause", s.Seq, s.State, s.Phase)
+		}
+		if s.State == Failed && s.Error == "" {
+			t.Errorf("status %d is an error without a sentence", s.Seq)
+		}
+	}
+}
+
+func (s *scene) must(r Request, want Result) Answer {
+	s.t.Helper()
+	a, err := s.Do(s.t.Context(), r)
+	if err != nil || a.Result != want {
+		s.t.Fatalf("%s: got %q, %v; want %q\nstatus: %+v", r.Intent, a.Result, err, want, a.Status)
+	}
+	return a
+}
+
+func (s *scene) start() { s.t.Helper(); s.must(Request{Intent: Start}, ResultRunning) }
+
+// until waits in virtual time until the status satisfies ok.
+func (s *scene) until(what string, ok func(Status) bool) Status {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Hour)
+	defer cancel()
+	for st := range s.Watch(ctx) {
+		if ok(st) {
+			return st
+		}
+	}
+	s.t.Fatalf("never came: %s; the status is %+v", what, s.Status())
+	return Status{}
+}
+
+func in(state State) func(Status) bool { return func(s Status) bool { return s.State == state } }
+
+// causeOf is the cause in an error.
+func causeOf(err error) CauseCode {
+	var c Cause
+	errors.As(err, &c)
+	return c.Code
+}

@@ -1,0 +1,584 @@
+package supervisor
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"clawtray/rpc/gatewaytest"
+	"clawtray/supervisor/openclaw"
+)
+
+func TestB1_StartJoinsAndSaysSo(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		first := make(chan Answer, 1)
+		go func() {
+			a, _ := s.Do(s.t.Context(), Request{Intent: Start})
+			first <- a
+		}()
+		synctest.Wait()
+		s.start()
+		if a := <-first; a.Result != ResultRunning {
+			t.Errorf("the first start ended in %q", a.Result)
+		}
+		s.must(Request{Intent: Start}, ResultAlreadyRunning)
+		if n := s.host.launches(); n != 1 {
+			t.Errorf("%d launches, want 1", n)
+		}
+		st := s.Status()
+		if st.Mode != Managed || st.PID != 1000 || st.GatewayVersion != "2026.9.6" || !st.Facts.All() {
+			t.Errorf("running as %+v", st)
+		}
+	})
+}
+
+func TestB6_StillStartingIsNotAFailure(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Second, sidecars: 200 * time.Second}), nil, func(s *scene) {
+		s.start()
+		st := s.Status()
+		if st.Attempts != 0 || len(st.Incidents) != 0 {
+			t.Errorf("waiting counted as trouble: %+v", st)
+		}
+		var slow, sidecars bool
+		for _, seen := range s.trace {
+			slow = slow || seen.SlowStart
+			sidecars = sidecars || seen.Phase == Sidecars
+		}
+		if !slow || !sidecars {
+			t.Errorf("the soft limit was shown: %v, the sidecars phase: %v", slow, sidecars)
+		}
+	})
+}
+
+func TestB6_HardLimit(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Second, sidecars: time.Hour}), nil, func(s *scene) {
+		began := time.Now()
+		_, err := s.Do(s.t.Context(), Request{Intent: Start})
+		if causeOf(err) != StartTimeout {
+			t.Fatalf("got %v", err)
+		}
+		if took := time.Since(began); took < DefaultPolicy().HardStart || took > DefaultPolicy().HardStart+10*time.Second {
+			t.Errorf("gave up after %v", took)
+		}
+		if s.host.alive() != 0 {
+			t.Error("the gateway that never got ready was left alive")
+		}
+	})
+}
+
+func TestB5_ExitEndsTheWaitAndThreeTriesAreMade(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Hour, dies: 2 * time.Second, exit: Exit{Code: 1}, lines: []string{"boom: error 42"}}), nil, func(s *scene) {
+		began := time.Now()
+		_, err := s.Do(s.t.Context(), Request{Intent: Start})
+		if causeOf(err) != StartExit || !strings.Contains(err.Error(), "boom: error 42") {
+			t.Errorf("got %v", err)
+		}
+		if n := s.host.launches(); n != 3 {
+			t.Errorf("%d tries, want 3", n)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("three tries of 2 s took %v", took)
+		}
+	})
+}
+
+func TestB7_DoctorOnceThenRetry(t *testing.T) {
+	bad := behaviour{listen: time.Hour, dies: time.Second, exit: Exit{Code: 78}, lines: []string{"Config invalid", "- gateway.bogus: Unrecognized key"}}
+	play(t, behaving(bad, behaviour{listen: time.Second}), nil, func(s *scene) {
+		s.start()
+		if s.host.repairs != 1 || s.host.launches() != 2 {
+			t.Errorf("%d repairs, %d launches", s.host.repairs, s.host.launches())
+		}
+	})
+}
+
+func TestB7_DoctorDidNotHelp(t *testing.T) {
+	play(t, func(t *testing.T) *fakeHost {
+		h := behaving(behaviour{listen: time.Hour, dies: time.Second, exit: Exit{Code: 78}, lines: []string{"Config invalid"}})(t)
+		h.repaired = "could not parse the file: error at line 3"
+		return h
+	}, nil, func(s *scene) {
+		_, err := s.Do(s.t.Context(), Request{Intent: Start})
+		if causeOf(err) != ConfigInvalid || !strings.Contains(err.Error(), "error at line 3") {
+			t.Errorf("got %v", err)
+		}
+		if s.host.repairs != 1 || s.host.launches() != 2 {
+			t.Errorf("%d repairs, %d launches", s.host.repairs, s.host.launches())
+		}
+	})
+}
+
+func TestB7_OtherExit78IsNotForDoctor(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Hour, dies: time.Second, exit: Exit{Code: 78}, lines: []string{"another OpenClaw process owns gateway-lifecycle"}}), nil, func(s *scene) {
+		_, err := s.Do(s.t.Context(), Request{Intent: Start})
+		if causeOf(err) != StateDirOwned || s.host.repairs != 0 || s.host.launches() != 1 {
+			t.Errorf("got %v, %d repairs, %d launches", err, s.host.repairs, s.host.launches())
+		}
+	})
+}
+
+func TestB7_MissingRuntimeIsFinal(t *testing.T) {
+	play(t, func(t *testing.T) *fakeHost {
+		h := healthy(t)
+		h.missing = &openclaw.MissingError{Kind: openclaw.NodeMissing, Sentence: "no Node"}
+		return h
+	}, nil, func(s *scene) {
+		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != NodeMissing {
+			t.Errorf("got %v", err)
+		}
+		s.host.mu.Lock()
+		s.host.missing = nil
+		s.host.mu.Unlock()
+		s.must(Request{Intent: Retry}, ResultRunning)
+	})
+}
+
+func TestG1_CrashIsRecoveredWithoutDelayAfterALongRun(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		time.Sleep(DefaultPolicy().ReadyForLong)
+		killed := time.Now()
+		s.host.current().finish(Exit{Code: -1, Signal: "SIGKILL"})
+		s.until("reconnecting", in(Reconnecting))
+		st := s.until("running again", in(Running))
+		if took := time.Since(killed); took > 1600*time.Millisecond {
+			t.Errorf("a crash cost %v; the gateway itself needs 1.5 s", took)
+		}
+		if st.PID != 1001 || len(st.Incidents) != 1 || st.Incidents[0].Open() || st.Incidents[0].Cause.Code != Killed || st.Incidents[0].Attempts != 1 {
+			t.Errorf("after the crash: %+v", st)
+		}
+	})
+}
+
+func TestG1_ExitZeroIsRecoveredToo(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		time.Sleep(2 * time.Minute)
+		s.host.current().finish(Exit{Code: 0})
+		s.until("reconnecting", in(Reconnecting))
+		if st := s.until("running", in(Running)); st.Incidents[0].Cause.Code != Exited {
+			t.Errorf("cause %v", st.Incidents[0].Cause)
+		}
+	})
+}
+
+func TestG2_RestartInPlaceDoesNotSpawn(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		s.host.current().gw.Restart()
+		s.until("reconnecting", in(Reconnecting))
+		st := s.until("running", in(Running))
+		if s.host.launches() != 1 || st.PID != 1000 || len(st.Incidents) != 0 || st.Launches != 2 {
+			t.Errorf("launches %d, status %+v", s.host.launches(), st)
+		}
+	})
+}
+
+func TestG2_LostSocketReconnectsToTheSameProcess(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		s.host.current().gw.CloseAll(1006, "")
+		s.until("reconnecting", in(Reconnecting))
+		if st := s.until("running", in(Running)); s.host.launches() != 1 || st.Launches != 1 {
+			t.Errorf("launches %d, status %+v", s.host.launches(), st)
+		}
+	})
+}
+
+func TestG4_StoppedFromOutsideTwiceIsNotFought(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		s.host.current().Terminate()
+		s.until("reconnecting", in(Reconnecting))
+		if st := s.until("running", in(Running)); st.Incidents[0].Cause.Code != StoppedOutside {
+			t.Errorf("shown as %v", st.Incidents[0].Cause)
+		}
+		s.host.current().Terminate()
+		st := s.until("stopped", in(Stopped))
+		if st.Cause.Code != StoppedOutside {
+			t.Errorf("stopped because of %v", st.Cause)
+		}
+		time.Sleep(time.Hour)
+		if n := s.host.launches(); n != 2 {
+			t.Errorf("%d launches, want 2", n)
+		}
+		s.start()
+	})
+}
+
+func TestD3_KeepsCrashingEndsInAnErrorThatAClickClears(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Second, dies: 3 * time.Second, exit: Exit{Code: 1}}), nil, func(s *scene) {
+		s.start()
+		st := s.until("an error", in(Failed))
+		if st.Cause.Code != KeepsCrashing {
+			t.Errorf("gave up because of %v", st.Cause)
+		}
+		n := s.host.launches()
+		if n != DefaultPolicy().Governor.Budget+1 {
+			t.Errorf("%d launches", n)
+		}
+		time.Sleep(time.Hour)
+		if s.host.launches() != n {
+			t.Error("it went on by itself")
+		}
+		s.must(Request{Intent: Retry}, ResultRunning)
+	})
+}
+
+func TestC1_StopWinsOverAWaitingRetry(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Second, dies: 3 * time.Second, exit: Exit{Code: 1}}), nil, func(s *scene) {
+		s.start()
+		s.until("waiting", func(st Status) bool { return st.Phase == Waiting })
+		s.must(Request{Intent: Stop}, ResultStopped)
+		n := s.host.launches()
+		time.Sleep(time.Hour)
+		if s.host.launches() != n || s.Status().State != Stopped || s.Status().Attempts != 0 {
+			t.Errorf("launches %d of %d, status %+v", s.host.launches(), n, s.Status())
+		}
+	})
+}
+
+func TestC1_StopSupersedesAStart(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Minute}), nil, func(s *scene) {
+		first := make(chan Answer, 1)
+		go func() {
+			a, _ := s.Do(s.t.Context(), Request{Intent: Start})
+			first <- a
+		}()
+		time.Sleep(10 * time.Second)
+		s.must(Request{Intent: Stop}, ResultStopped)
+		if a := <-first; a.Result != ResultSuperseded {
+			t.Errorf("the start ended in %q", a.Result)
+		}
+	})
+}
+
+func TestC3_WaitingCallsFailWhenTheSignalGoesOut(t *testing.T) {
+	hang := behaviour{listen: time.Second, stop: 3 * time.Second, setup: func(gw *gatewaytest.Gateway) {
+		gw.Handle("config.get", func(r *gatewaytest.Request) (any, *gatewaytest.Error) { return gatewaytest.NoAnswer, nil })
+	}}
+	play(t, behaving(hang), nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		reloaded := make(chan struct{})
+		go func() {
+			s.Do(s.t.Context(), Request{Intent: Reload})
+			close(reloaded)
+		}()
+		synctest.Wait()
+		began := time.Now()
+		s.must(Request{Intent: Stop}, ResultStopped)
+		<-reloaded
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("the stop took %v", took)
+		}
+	})
+}
+
+func TestC4_LadderKillsWhatIgnoresTheSignal(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Second, ignoreTerm: true, remains: 2}), nil, func(s *scene) {
+		s.start()
+		began := time.Now()
+		s.must(Request{Intent: Stop}, ResultStopped)
+		p := s.host.current()
+		if took := time.Since(began); took < DefaultPolicy().Terminate || took > DefaultPolicy().Terminate+time.Second {
+			t.Errorf("the ladder took %v", took)
+		}
+		if p.killed == 0 || len(p.Remains()) != 0 || !p.released {
+			t.Errorf("killed %d times, remains %v, released %v", p.killed, p.Remains(), p.released)
+		}
+		seen := map[Phase]bool{}
+		synctest.Wait()
+		for _, st := range s.trace {
+			seen[st.Phase] = true
+		}
+		if !seen[Terminating] || !seen[Killing] {
+			t.Errorf("phases shown: %v", seen)
+		}
+	})
+}
+
+func TestC4_ASecondStopGoesToTheNextRung(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Second, ignoreTerm: true}), nil, func(s *scene) {
+		s.start()
+		done := make(chan struct{})
+		began := time.Now()
+		go func() { s.must(Request{Intent: Stop}, ResultStopped); close(done) }()
+		s.until("terminating", func(st Status) bool { return st.Phase == Terminating })
+		s.must(Request{Intent: Stop}, ResultStopped)
+		<-done
+		if took := time.Since(began); took >= DefaultPolicy().Terminate {
+			t.Errorf("took %v in spite of the second stop", took)
+		}
+	})
+}
+
+// busy is a gateway with n runs under way, which chat.abort ends.
+func busy(gw *gatewaytest.Gateway, aborted chan<- string) {
+	active := true
+	gw.Handle("gateway.restart.preflight", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
+		n := 0
+		if active {
+			n = 1
+		}
+		return map[string]any{"safe": n == 0, "counts": map[string]any{"totalActive": n}}, nil
+	})
+	gw.Handle("sessions.list", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
+		return map[string]any{"sessions": []map[string]any{{"key": "agent:main:idle", "hasActiveRun": false}, {"key": "agent:main:busy", "hasActiveRun": active}}}, nil
+	})
+	gw.Handle("chat.abort", func(r *gatewaytest.Request) (any, *gatewaytest.Error) {
+		active = false
+		aborted <- string(r.Params)
+		return map[string]any{"ok": true}, nil
+	})
+}
+
+func TestC4_ActiveWorkIsWaitedForThenAborted(t *testing.T) {
+	aborted := make(chan string, 9)
+	play(t, behaving(behaviour{listen: time.Second, setup: func(gw *gatewaytest.Gateway) { busy(gw, aborted) }}), nil, func(s *scene) {
+		s.start()
+		began := time.Now()
+		s.must(Request{Intent: Stop}, ResultStopped)
+		if took := time.Since(began); took < DefaultPolicy().DrainStop || took > DefaultPolicy().DrainStop+5*time.Second {
+			t.Errorf("the drain took %v", took)
+		}
+		if len(aborted) != 1 || !strings.Contains(<-aborted, "agent:main:busy") {
+			t.Errorf("aborted %d sessions", len(aborted))
+		}
+	})
+}
+
+func TestC4_NowAbortsAtOnce(t *testing.T) {
+	aborted := make(chan string, 9)
+	play(t, behaving(behaviour{listen: time.Second, setup: func(gw *gatewaytest.Gateway) { busy(gw, aborted) }}), nil, func(s *scene) {
+		s.start()
+		began := time.Now()
+		s.must(Request{Intent: Stop, Now: true}, ResultStopped)
+		if took := time.Since(began); took > 2*time.Second || len(aborted) != 1 {
+			t.Errorf("took %v, aborted %d", took, len(aborted))
+		}
+	})
+}
+
+func TestD_RestartInPlaceOverTheProtocol(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Second, setup: restartable}), nil, func(s *scene) {
+		s.start()
+		s.must(Request{Intent: Restart}, ResultRestarted)
+		st := s.Status()
+		if s.host.launches() != 1 || st.Launches != 2 || len(st.Incidents) != 0 || st.Cause.Code != UserRestart {
+			t.Errorf("launches %d, status %+v", s.host.launches(), st)
+		}
+	})
+}
+
+// restartable makes the gateway restart in place when asked, as real ones do.
+func restartable(gw *gatewaytest.Gateway) {
+	gw.Handle("gateway.restart.request", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
+		time.AfterFunc(50*time.Millisecond, gw.Restart)
+		return map[string]any{"ok": true, "status": "scheduled"}, nil
+	})
+}
+
+func TestD_RestartWithoutTheMethodIsAStopAndAStart(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Second, gateway: gatewaytest.Config{Protocol: 3}}), nil, func(s *scene) {
+		s.start()
+		s.must(Request{Intent: Restart}, ResultRestarted)
+		if s.host.launches() != 2 {
+			t.Errorf("%d launches, want 2", s.host.launches())
+		}
+	})
+}
+
+func TestD1_RestartWhileStartingIsCarriedOutOnce(t *testing.T) {
+	play(t, behaving(behaviour{listen: 10 * time.Second, setup: restartable}), nil, func(s *scene) {
+		go s.Do(s.t.Context(), Request{Intent: Start})
+		time.Sleep(time.Second)
+		answers := make(chan Answer, 2)
+		for range 2 {
+			go func() {
+				a, _ := s.Do(s.t.Context(), Request{Intent: Restart})
+				answers <- a
+			}()
+		}
+		for range 2 {
+			if a := <-answers; a.Result != ResultRestarted {
+				t.Errorf("ended in %q", a.Result)
+			}
+		}
+		if st := s.Status(); st.Launches != 2 {
+			t.Errorf("%d launches, want the start and one restart", st.Launches)
+		}
+	})
+}
+
+func TestM1_AttachedGatewayIsNeverStopped(t *testing.T) {
+	play(t, func(t *testing.T) *fakeHost {
+		h := healthy(t)
+		h.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken})
+		return h
+	}, nil, func(s *scene) {
+		s.start()
+		st := s.Status()
+		if st.Mode != Attached || st.PID != 77 || s.host.launches() != 0 {
+			t.Errorf("attached as %+v", st)
+		}
+		s.must(Request{Intent: Stop}, ResultLeftRunning)
+		if _, err := s.host.stranger.Dial(s.t.Context(), "", ""); err != nil {
+			t.Errorf("the gateway is gone: %v", err)
+		}
+	})
+}
+
+func TestM1_ConflictNamesTheProgramAndAFreePort(t *testing.T) {
+	play(t, func(t *testing.T) *fakeHost {
+		h := healthy(t)
+		h.occupied = &Listener{PID: 4711, Name: "nginx"}
+		return h
+	}, nil, func(s *scene) {
+		_, err := s.Do(s.t.Context(), Request{Intent: Start})
+		if causeOf(err) != PortConflict || !strings.Contains(err.Error(), "nginx (pid 4711)") || !strings.Contains(err.Error(), "18790") {
+			t.Errorf("got %v", err)
+		}
+		if st := s.Status(); st.Mode != Conflict || st.State != Failed || s.host.launches() != 0 {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
+func TestM4_AttachedGatewayComesBackWithinItsGrace(t *testing.T) {
+	play(t, func(t *testing.T) *fakeHost {
+		h := healthy(t)
+		h.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken})
+		return h
+	}, nil, func(s *scene) {
+		s.start()
+		s.host.mu.Lock()
+		gone := s.host.stranger
+		s.host.stranger = nil
+		s.host.mu.Unlock()
+		gone.Close()
+		s.until("reconnecting", in(Reconnecting))
+		time.Sleep(10 * time.Second)
+		s.host.mu.Lock()
+		s.host.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken})
+		s.host.mu.Unlock()
+		if st := s.until("running", in(Running)); st.Mode != Attached || s.host.launches() != 0 {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
+func TestM4_TakeOverOnlyAfterAsking(t *testing.T) {
+	play(t, func(t *testing.T) *fakeHost {
+		h := healthy(t)
+		h.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken})
+		return h
+	}, nil, func(s *scene) {
+		s.start()
+		s.host.mu.Lock()
+		gone := s.host.stranger
+		s.host.stranger = nil
+		s.host.mu.Unlock()
+		gone.Close()
+		if st := s.until("an offer", in(Failed)); st.Cause.Code != AttachedGone || st.Cause.Action() != ActTakeOver {
+			t.Errorf("status %+v", st)
+		}
+		time.Sleep(time.Hour)
+		if n := s.host.launches(); n != 0 {
+			t.Fatalf("%d launches without being asked", n)
+		}
+		s.must(Request{Intent: TakeOver}, ResultRunning)
+		if st := s.Status(); st.Mode != Managed || s.host.launches() != 1 {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
+func TestH4_WrongTokenDoesNotLoopAndDoesNotKill(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Second, setup: func(gw *gatewaytest.Gateway) { gw.SetToken("another") }}), nil, func(s *scene) {
+		_, err := s.Do(s.t.Context(), Request{Intent: Start})
+		if causeOf(err) != TokenMismatch {
+			t.Fatalf("got %v", err)
+		}
+		gw := s.host.current().gw
+		n := gw.Connects()
+		time.Sleep(time.Hour)
+		if gw.Connects() != n || s.host.alive() != 1 {
+			t.Errorf("%d more connects, %d gateways alive", gw.Connects()-n, s.host.alive())
+		}
+		gw.SetToken(testToken)
+		s.must(Request{Intent: Retry}, ResultRunning)
+	})
+}
+
+func TestF2_AStoppedProcessIsReplacedWithinTwoMinutes(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		p := s.host.current()
+		p.gw.Silence(true)
+		p.mu.Lock()
+		p.stopped = true
+		p.mu.Unlock()
+		began := time.Now()
+		s.until("reconnecting", in(Reconnecting))
+		st := s.until("running again", in(Running))
+		if took := time.Since(began); took > 2*time.Minute {
+			t.Errorf("a hang was over after %v", took)
+		}
+		if st.PID == 1000 || st.Incidents[0].Cause.Code != Hung {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
+func TestF2_ABlockedEventLoopIsGivenTime(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		p := s.host.current()
+		p.gw.Silence(true)
+		ctx, stop := context.WithCancel(s.t.Context())
+		var burning sync.WaitGroup
+		defer burning.Wait()
+		defer stop()
+		burning.Go(func() { // all of one core
+			for tick := time.NewTicker(100 * time.Millisecond); ; {
+				select {
+				case <-ctx.Done():
+					return
+				case <-tick.C:
+				}
+				p.mu.Lock()
+				p.cpu += 100 * time.Millisecond
+				p.mu.Unlock()
+			}
+		})
+		time.Sleep(150 * time.Second)
+		if s.Status().State != Running || s.Status().Health.Level != Degraded {
+			t.Errorf("after 150 s: %+v", s.Status())
+		}
+		p.gw.Silence(false)
+		s.until("healthy", func(st Status) bool { return st.Health.Level == Healthy })
+		if s.host.launches() != 1 {
+			t.Errorf("%d launches", s.host.launches())
+		}
+	})
+}
+
+func TestC2_QuitIsBounded(t *testing.T) {
+	aborted := make(chan string, 9)
+	play(t, behaving(behaviour{listen: time.Second, ignoreTerm: true, setup: func(gw *gatewaytest.Gateway) {
+		busy(gw, aborted)
+		gw.Handle("chat.abort", func(*gatewaytest.Request) (any, *gatewaytest.Error) { return gatewaytest.NoAnswer, nil })
+	}}), nil, func(s *scene) {
+		s.start()
+		began := time.Now()
+		s.must(Request{Intent: Quit}, ResultStopped)
+		if took := time.Since(began); took > DefaultPolicy().QuitLimit {
+			t.Errorf("quitting took %v", took)
+		}
+	})
+}
