@@ -4,7 +4,8 @@
 # The same commit gives the same bytes, but for the Windows installer.
 set -eu
 
-cd "$(dirname -- "$0")/.."
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
 . packaging/section.sh
 
 nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
@@ -58,7 +59,7 @@ done
 
 section "windows"
 # The resources lie beside main.go while it is built, where go build looks for them.
-trap 'rm -f rsrc_windows_*.syso' EXIT
+trap 'rm -f "$root"/rsrc_windows_*.syso' EXIT
 go run "$winres" make --in packaging/windows/winres.json --out rsrc --arch amd64,arm64 \
   --file-version "$numbers" --product-version "$numbers"
 for arch in amd64 arm64; do
