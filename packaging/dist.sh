@@ -45,7 +45,7 @@ for shell in bash zsh fish; do
 done
 date=$(date -u -R -d "@$SOURCE_DATE_EPOCH" 2>/dev/null || date -u -R -r "$SOURCE_DATE_EPOCH")
 printf 'clawtray (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- The clawtray authors <clawtray@users.noreply.github.com>  %s\n' \
-  "$(echo "$VERSION" | sed 's/-/~/')" "$date" | gzip -9n >dist/stage/changelog.Debian.gz
+  "$(echo "$VERSION" | sed 's/-/~/')-1" "$date" | gzip -9n >dist/stage/changelog.Debian.gz
 for arch in amd64 arm64; do
   build linux "$arch" dist/stage/clawtray
   name=clawtray_${VERSION}_linux_$arch
