@@ -99,6 +99,10 @@ done
 if [ -z "$old" ]; then
   install_old_go
   old=$(candidates | head -n 1)
+  [ -n "$(version "${old:-false}")" ] || {
+    say "Go is installed, but none of the usual places has one that runs; put it into PATH"
+    exit 1
+  }
 fi
 fetch "$old"
 v=$(version "$fetched")

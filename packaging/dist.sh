@@ -4,7 +4,8 @@
 # The same commit gives the same bytes, but for the Windows installer.
 set -eu
 
-cd "$(dirname -- "$0")/.."
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
 . packaging/section.sh
 
 nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
@@ -44,7 +45,7 @@ for shell in bash zsh fish; do
 done
 date=$(date -u -R -d "@$SOURCE_DATE_EPOCH" 2>/dev/null || date -u -R -r "$SOURCE_DATE_EPOCH")
 printf 'clawtray (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- The clawtray authors <clawtray@users.noreply.github.com>  %s\n' \
-  "$(echo "$VERSION" | sed 's/-/~/')" "$date" | gzip -9n >dist/stage/changelog.Debian.gz
+  "$(echo "$VERSION" | sed 's/-/~/')-1" "$date" | gzip -9n >dist/stage/changelog.Debian.gz
 for arch in amd64 arm64; do
   build linux "$arch" dist/stage/clawtray
   name=clawtray_${VERSION}_linux_$arch
@@ -58,7 +59,7 @@ done
 
 section "windows"
 # The resources lie beside main.go while it is built, where go build looks for them.
-trap 'rm -f rsrc_windows_*.syso' EXIT
+trap 'rm -f "$root"/rsrc_windows_*.syso' EXIT
 go run "$winres" make --in packaging/windows/winres.json --out rsrc --arch amd64,arm64 \
   --file-version "$numbers" --product-version "$numbers"
 for arch in amd64 arm64; do

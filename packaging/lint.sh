@@ -7,7 +7,7 @@ cd "$(dirname -- "$0")/.."
 . packaging/section.sh
 
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
-govulncheck=golang.org/x/vuln/cmd/govulncheck@v1.9.0
+govulncheck=golang.org/x/vuln/cmd/govulncheck@v1.8.0
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/clawtray/tools
 
 # tool MODULE@VERSION prints the path of that Go tool, built once into the cache.
@@ -20,26 +20,33 @@ tool() {
   echo "$bin/$(basename "${1%@*}")"
 }
 
-# nothing WHAT: fails when there is text on stdin.
+# nothing WHAT COMMAND...: fails when the command fails or prints anything.
 nothing() {
-  found=$(cat)
-  [ -z "$found" ] || { printf '%s:\n%s\n' "$1" "$found" >&2; return 1; }
+  what=$1
+  shift
+  found=$("$@") || { echo "$found" >&2; return 1; }
+  [ -z "$found" ] || { printf '%s:\n%s\n' "$what" "$found" >&2; return 1; }
+}
+
+# search EXPRESSION looks through the files of the repository.
+search() {
+  git grep --untracked -nIE "$1" -- . ':!go.sum' || [ $? = 1 ] # 1: found nothing
 }
 
 section "gofmt"
-gofmt -l . | nothing "not formatted, run gofmt -w"
+nothing "not formatted, run gofmt -w" gofmt -l .
 
 section "text"
 # The expressions are written so that they do not find themselves.
 hosts='(registry|proxy|deb|sum)[.](npmjs|yarnpkg|golang|debian)|https?://(registry|proxy|deb)[.]'
 if git rev-parse --git-dir >/dev/null 2>&1; then
-  for rule in "a package registry's host=$hosts" "an absolute path of one machine=/(root|work)/" "unfinished work=\b(TOD[O]|FIXM[E])\b"; do
-    { git grep --untracked -nIE "${rule#*=}" -- . ':!go.sum' || true; } | nothing "${rule%%=*}"
-  done
+  nothing "a package registry's host" search "$hosts"
+  nothing "an absolute path of one machine" search '/(root|work)/'
+  nothing "unfinished work" search '\b(TOD[O]|FIXM[E])\b'
 else
   echo "not a git checkout: the search for hosts, paths and unfinished work is left out"
 fi
-go list -f '{{if and .GoFiles (not .Doc)}}{{.ImportPath}}{{end}}' ./... | nothing "packages without a doc comment"
+nothing "packages without a doc comment" go list -f '{{if and .GoFiles (not .Doc)}}{{.ImportPath}}{{end}}' ./...
 
 section "go vet"
 for platform in linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64; do
@@ -70,12 +77,13 @@ else
 fi
 
 section "known vulnerabilities"
+vulncheck=$(tool "$govulncheck")
 status=0
-report=$("$(tool "$govulncheck")" ./... 2>&1) || status=$?
+report=$("$vulncheck" ./... 2>&1) || status=$?
 case $status in
   0) echo "none" ;;
   3) echo "$report"; exit 1 ;;
   # Any other status means that it could not look, mostly for want of the database.
-  *) echo "left out, govulncheck could not run: $(echo "$report" | tail -n 1)" ;;
+  *) echo "left out: $(echo "$report" | tail -n 1)" ;;
 esac
 section "lint is clean"

@@ -16,7 +16,7 @@ wanted=$(sed -n "s/^$target: *//p" "$root/packaging/linux/test-packages.txt" | t
 
 # give_up says what is to be done by hand, and fails where that is needed.
 give_up() {
-  echo "packages: for \"make $target\", $1" >&2
+  echo "packages for $target: $1" >&2
   [ -z "$must" ] || exit 1
   exit 0
 }
