@@ -238,6 +238,21 @@ var layouts = []layout{
 		},
 		node: "/data/runtime/v1/node/bin/node", nodeFrom: "beside OpenClaw", entry: "/data/runtime/v1/openclaw/node_modules", from: "managed",
 		trace: "did not tell its PATH: exit status 1"},
+	{name: "the login shell leaves something in the background",
+		build: func(m *machine, s *Search) {
+			m.node("/strange/bin/node", "24.21.0")
+			m.openclaw("/strange/lib/node_modules", "2026.9.6", engines)
+			m.shell("/bin/sleep 10 & PATH=" + m.at("/strange/bin") + "; export PATH; /bin/sh -c \"$2\"")
+			s.ProjectDir = m.at("/strange/lib")
+		},
+		node: "/strange/bin/node", nodeFrom: "login shell", entry: "/strange/lib/node_modules", from: "project folder"},
+	{name: "P7 the login shell hangs",
+		build: func(m *machine, s *Search) {
+			m.shell("exec /bin/sleep 3600")
+			m.managed("24.21.0", "2026.9.6")
+		},
+		node: "/data/runtime/v1/node/bin/node", nodeFrom: "beside OpenClaw", entry: "/data/runtime/v1/openclaw/node_modules", from: "managed",
+		trace: "no answer within 3s"},
 	{name: "OPENCLAW_NODE before PATH",
 		build: func(m *machine, s *Search) {
 			m.node("/mine/node", "26.1.0")
