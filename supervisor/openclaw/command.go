@@ -44,6 +44,11 @@ type Command struct {
 	Dir  string
 }
 
+// String is the command line without the environment, which holds secrets; so are its other forms.
+func (c Command) String() string               { return strings.Join(append([]string{c.Path}, c.Args...), " ") }
+func (c Command) GoString() string             { return c.String() }
+func (c Command) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
 // Exec returns c as an *exec.Cmd bound to ctx.
 func (c Command) Exec(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.Path, c.Args...)
@@ -85,11 +90,23 @@ func workDir(l Launch) string {
 	return existingDir("")
 }
 
-// keptVariables are the OPENCLAW_ variables that are a user's settings. All others say how and by
-// whom an OpenClaw process was started, and ours was started by us.
+// keptVariables are the OPENCLAW_ variables that are a user's settings (docs/help/environment.md
+// of OpenClaw 2026.9.6); those ending in "_" stand for all that begin so. All others say how and
+// by whom an OpenClaw process was started, and ours was started by us. OPENCLAW_PROFILE is left
+// out: it names another log and not another state directory (measured, 2026.9.6).
 var keptVariables = []string{
-	"OPENCLAW_HOME", "OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH",
-	"OPENCLAW_SKIP_CHANNELS", "OPENCLAW_SKIP_PROVIDERS", "OPENCLAW_LOG_LEVEL", "OPENCLAW_GATEWAY_PASSWORD",
+	"OPENCLAW_HOME", "OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH", "OPENCLAW_CONFIG_READONLY", "OPENCLAW_WORKSPACE_DIR",
+	"OPENCLAW_INCLUDE_ROOTS", "OPENCLAW_GATEWAY_PASSWORD", "OPENCLAW_VAULT_", "OPENCLAW_NIX_MODE",
+	"OPENCLAW_SKIP_CHANNELS", "OPENCLAW_SKIP_PROVIDERS", "OPENCLAW_BROWSER_HEADLESS", "OPENCLAW_ALLOW_INSECURE_PRIVATE_WS",
+	"OPENCLAW_LOAD_SHELL_ENV", "OPENCLAW_SHELL_ENV_TIMEOUT_MS", "OPENCLAW_OFFLINE", "OPENCLAW_NO_AUTO_UPDATE",
+	"OPENCLAW_LOG_LEVEL", "OPENCLAW_DEBUG_", "OPENCLAW_DIAGNOSTICS", "OPENCLAW_DIAGNOSTICS_",
+}
+
+// isSetting says whether a variable is one of keptVariables.
+func isSetting(key string) bool {
+	return slices.ContainsFunc(keptVariables, func(kept string) bool {
+		return key == kept || strings.HasSuffix(kept, "_") && strings.HasPrefix(key, kept)
+	})
 }
 
 // hijacks says whether a variable changes what a Node or a Gateway does, or whose child it takes
@@ -101,12 +118,12 @@ func hijacks(key string) bool {
 		"NODE_INSPECT_RESUME_ON_START", "VSCODE_INSPECTOR_OPTIONS", "NODE_REPL_EXTERNAL_MODULE", // debuggers of an editor's terminal
 		"NODE_COMPILE_CACHE", "NODE_DISABLE_COMPILE_CACHE", // alone it makes a launcher stay as the parent
 		"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID", // a pipe to a Node parent that is not there
-		"NODE_V8_COVERAGE", "NODE_ENV", // of the project in whose terminal we were started
+		"NODE_V8_COVERAGE",                                                                                                                                    // writes files for whoever measures us
 		"INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC", // systemd's child is us
 		"XPC_SERVICE_NAME", "LAUNCH_JOB_LABEL": // launchd's too
 		return true
 	}
-	return strings.HasPrefix(key, "OPENCLAW_") && !slices.Contains(keptVariables, key) || key == RunIDVar
+	return strings.HasPrefix(key, "OPENCLAW_") && !isSetting(key) || key == RunIDVar
 }
 
 // environ builds the Gateway's environment out of the user's.

@@ -75,10 +75,15 @@ func (f *finder) note(s Step) {
 func (f *finder) foundNodes() string {
 	var found []string
 	for _, s := range f.trace {
-		if s.What == "node" && s.Version != "" {
-			if words := s.Version + " at " + s.Path; !slices.Contains(found, words) {
-				found = append(found, words)
-			}
+		if s.What != "node" || s.Verdict == Absent {
+			continue
+		}
+		words := s.Version + " at " + s.Path
+		if s.Version == "" {
+			words = s.Path + " (unusable: " + s.Why + ")"
+		}
+		if !slices.Contains(found, words) {
+			found = append(found, words)
 		}
 	}
 	return strings.Join(found, ", ")
@@ -97,6 +102,10 @@ func (f *finder) ask(source, path string) node {
 
 func (f *finder) probe(path string) node {
 	n := node{path: path}
+	if !filepath.IsAbs(path) {
+		n.err = errNotAbsolute
+		return n
+	}
 	if _, err := os.Stat(path); err != nil {
 		n.err = plain(err)
 		return n
@@ -124,6 +133,8 @@ func (f *finder) probe(path string) node {
 	return n
 }
 
+var errNotAbsolute = errors.New("it is not an absolute path")
+
 var nodeVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+`)
 
 func cut(s string, limit int) string {
@@ -139,7 +150,7 @@ func isShim(path string) bool {
 	if err != nil {
 		return false
 	}
-	if base := strings.TrimSuffix(filepath.Base(real), ".exe"); base != "node" && base != "nodejs" {
+	if base := strings.TrimSuffix(strings.ToLower(filepath.Base(real)), ".exe"); base != "node" && base != "nodejs" {
 		return true
 	}
 	f, err := os.Open(real)
@@ -304,11 +315,11 @@ var entryInShim = regexp.MustCompile(`[^"'\s=]*node_modules[\\/]openclaw[\\/]ope
 
 // followEntry goes from a command, a folder or a file to the package's openclaw.mjs.
 func followEntry(path string) (string, error) {
-	real, err := filepath.EvalSymlinks(path)
+	info, err := os.Stat(path)
 	if err != nil {
 		return "", plain(err)
 	}
-	info, err := os.Stat(real)
+	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return "", plain(err)
 	}

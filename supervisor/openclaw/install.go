@@ -66,12 +66,7 @@ func Install(ctx context.Context, o InstallOptions) (Runtime, error) {
 	if err != nil {
 		return Runtime{}, err
 	}
-	unlock, err := i.lock(ctx)
-	if err != nil {
-		return Runtime{}, err
-	}
-	defer unlock()
-	return i.install(ctx)
+	return i.run(ctx)
 }
 
 // installer is one run of Install.
@@ -104,6 +99,16 @@ func newInstaller(o InstallOptions) (*installer, error) {
 	}
 	i.reg = registry{base: base, settings: settings, http: client, delays: retryDelays}
 	return i, nil
+}
+
+// run installs while no other installer does.
+func (i *installer) run(ctx context.Context) (Runtime, error) {
+	unlock, err := i.lock(ctx)
+	if err != nil {
+		return Runtime{}, err
+	}
+	defer unlock()
+	return i.install(ctx)
 }
 
 // at begins a step.
@@ -339,6 +344,9 @@ func (i *installer) check(ctx context.Context, m managed) (Runtime, error) {
 		}
 		return strings.TrimSpace(out)
 	}
+	if !accepts(in.engines, i.o.NodeVersion) {
+		return Runtime{}, failed(NotRunning, "OpenClaw %s needs Node %s, not %s", in.version, rangeWords(in.engines), i.o.NodeVersion)
+	}
 	if got := say("--version"); got != "v"+i.o.NodeVersion {
 		return Runtime{}, failed(NotRunning, "Node %s answered %q when asked for its version", i.o.NodeVersion, cut(got, 100))
 	}
@@ -354,8 +362,8 @@ func (i *installer) check(ctx context.Context, m managed) (Runtime, error) {
 
 // point makes name the version in use. The pointer file is replaced whole.
 func (i *installer) point(name string) error {
-	if old, err := os.ReadFile(i.pointer(currentFile)); err == nil {
-		if err := replaceFile(i.pointer(previousFile), old); err != nil {
+	if old, err := readManaged(i.o.DataDir, runtime.GOOS); err == nil { // a broken one is not worth keeping
+		if err := replaceFile(i.pointer(previousFile), []byte(filepath.Base(old.dir)+"\n")); err != nil {
 			return err
 		}
 	}
@@ -387,6 +395,17 @@ func (i *installer) clean() {
 }
 
 var versionDir = regexp.MustCompile(`^\d.*-node\d.*-\d+$`)
+
+// Latest asks the user's registry for the newest OpenClaw. The error is an *InstallError.
+func Latest(ctx context.Context, o InstallOptions) (version string, err error) {
+	i, err := newInstaller(o)
+	if err != nil {
+		return "", err
+	}
+	i.at("Asking for the newest OpenClaw")
+	m, err := i.reg.describe(ctx, "openclaw", "latest")
+	return m.Version, i.fail(err)
+}
 
 // Remove deletes the managed runtime. A Gateway that runs from it should be stopped before.
 func Remove(ctx context.Context, dataDir string) error {

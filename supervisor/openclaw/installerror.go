@@ -121,7 +121,7 @@ func statusKind(status int) InstallKind {
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return Unauthorized
-	case status == http.StatusNotFound:
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		return NotFound
 	case status == http.StatusTooManyRequests, status >= 500:
 		return Offline

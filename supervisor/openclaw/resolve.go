@@ -229,6 +229,10 @@ const maxPackageJSON = 4 << 20
 // that leads to it.
 func readInstall(source, entry string) install {
 	in := install{source: source, entry: entry}
+	if !filepath.IsAbs(entry) {
+		in.err = errNotAbsolute
+		return in
+	}
 	found, err := followEntry(entry)
 	if err != nil {
 		in.err = err

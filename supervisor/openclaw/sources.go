@@ -128,7 +128,7 @@ func (f *finder) search(p place) []string {
 		found = append(found, matches...)
 	}
 	if len(found) == 0 {
-		f.note(Step{What: "search", Source: p.source, Path: p.glob, Verdict: Absent})
+		f.note(Step{What: "search", Source: p.source, Path: strings.Join(p.roots, " ") + " " + p.glob, Verdict: Absent})
 	}
 	return found
 }
@@ -144,8 +144,8 @@ func versionIn(path string) string {
 	return slices.MaxFunc(all, func(a, b string) int { return strings.Count(a, ".") - strings.Count(b, ".") })
 }
 
-// commands lists the files of that name in the folders.
-func (f *finder) commands(dirs []string, name string) []string {
+// commands lists the programs of that name in the folders of a PATH.
+func (f *finder) commands(source string, dirs []string, name string) []string {
 	names := []string{name}
 	if f.s.OS == "windows" {
 		names = []string{name + ".exe", name + ".cmd", name}
@@ -158,6 +158,9 @@ func (f *finder) commands(dirs []string, name string) []string {
 				found = append(found, path)
 			}
 		}
+	}
+	if len(found) == 0 && len(dirs) > 0 {
+		f.note(Step{What: name, Source: source, Path: strings.Join(dirs, string(filepath.ListSeparator)), Verdict: Absent})
 	}
 	return found
 }
@@ -192,7 +195,7 @@ func (f *finder) nodes(in install) iter.Seq[node] {
 		if in.node != "" && !offer(sourceBeside, in.node) {
 			return
 		}
-		if !offer(sourcePath, f.commands(f.userPath(), "node")...) || !offer(sourceLogin, f.commands(f.loginPath(), "node")...) {
+		if !offer(sourcePath, f.commands(sourcePath, f.userPath(), "node")...) || !offer(sourceLogin, f.commands(sourceLogin, f.loginPath(), "node")...) {
 			return
 		}
 		for _, p := range nodePlaces(f.s.OS) {
@@ -228,7 +231,7 @@ func (f *finder) installs() iter.Seq[install] {
 			offer(sourceConfigured, "", expandHome(f.s.EntryPath, f.s.Home))
 			return
 		}
-		if !offer(sourcePath, "", f.commands(f.userPath(), "openclaw")...) || !offer(sourceLogin, "", f.commands(f.loginPath(), "openclaw")...) {
+		if !offer(sourcePath, "", f.commands(sourcePath, f.userPath(), "openclaw")...) || !offer(sourceLogin, "", f.commands(sourceLogin, f.loginPath(), "openclaw")...) {
 			return
 		}
 		for _, p := range nodePlaces(f.s.OS) {

@@ -39,8 +39,10 @@ type Token struct {
 	Conflict string
 }
 
-// String keeps the value out of logs.
-func (t Token) String() string { return "token from " + t.Source }
+// String, GoString and MarshalText keep the value out of logs and status (BEHAVIOUR K3).
+func (t Token) String() string               { return "token from " + t.Source }
+func (t Token) GoString() string             { return t.String() }
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // TokenError tells why there is no token, and what to do.
 type TokenError struct {

@@ -1,0 +1,105 @@
+package openclaw
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+const (
+	home    = "/home/u"
+	engines = ">=24.16.0 <25 || >=26.1.0" // of OpenClaw 2026.9.6
+)
+
+// machine is a made-up computer: folders, stub programs and an environment below a temporary root.
+type machine struct {
+	t    *testing.T
+	root string
+	env  []string
+}
+
+func newMachine(t *testing.T) *machine {
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &machine{t: t, root: root}
+	m.dir(home)
+	return m
+}
+
+// at is a path on the machine as this computer sees it.
+func (m *machine) at(path string) string { return filepath.Join(m.root, path) }
+
+func (m *machine) dir(path string) {
+	if err := os.MkdirAll(m.at(path), 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *machine) file(path, content string, mode os.FileMode) {
+	m.dir(filepath.Dir(path))
+	if err := os.WriteFile(m.at(path), []byte(content), mode); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// node puts a stub Node there. Like a shim it is a script, so it is asked who it is.
+func (m *machine) node(path, version string) { m.shim(path, version, m.at(path)) }
+
+// shim is a Node that says it is really another.
+func (m *machine) shim(path, version, real string) {
+	m.file(path, fmt.Sprintf("#!/bin/sh\ncase $1 in -p) echo 'v%[1]s %[2]s';; *) echo v%[1]s;; esac\n", version, real), 0o755)
+}
+
+// openclaw puts the package into that node_modules folder.
+func (m *machine) openclaw(modules, version, engines string) {
+	dir := filepath.Join(modules, "openclaw")
+	m.file(filepath.Join(dir, "package.json"), fmt.Sprintf(`{"name":"openclaw","version":%q,"engines":{"node":%q}}`, version, engines), 0o644)
+	m.file(filepath.Join(dir, "openclaw.mjs"), "#!/usr/bin/env node\n// stub\n", 0o755)
+}
+
+func (m *machine) link(path, target string) {
+	m.dir(filepath.Dir(path))
+	if err := os.Symlink(target, m.at(path)); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// managed puts a managed runtime there.
+func (m *machine) managed(nodeVersion, version string) {
+	m.node("/data/runtime/v1/node/bin/node", nodeVersion)
+	m.openclaw("/data/runtime/v1/openclaw/node_modules", version, engines)
+	m.file("/data/runtime/current", "v1\n", 0o600)
+}
+
+// set gives a variable a path on the machine; value is used as it is when it is no path.
+func (m *machine) set(key, value string) {
+	if filepath.IsAbs(value) {
+		value = m.at(value)
+	}
+	m.env = append(m.env, key+"="+value)
+}
+
+// path sets PATH.
+func (m *machine) path(dirs ...string) {
+	list := ""
+	for _, dir := range dirs {
+		if list != "" {
+			list += string(filepath.ListSeparator)
+		}
+		list += m.at(dir)
+	}
+	m.env = append(m.env, "PATH="+list)
+}
+
+// shell is a login shell that knows that PATH.
+func (m *machine) shell(script string) {
+	m.file("/bin/testsh", "#!/bin/sh\n"+script+"\n", 0o755)
+	m.set("SHELL", "/bin/testsh")
+}
+
+func (m *machine) search() Search {
+	return Search{Home: m.at(home), DataDir: m.at("/data"), Env: m.env, Root: m.root, OS: "linux"}
+}

@@ -1,0 +1,82 @@
+package openclaw
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// upgrading is a runtime in a folder of its own.
+func upgradable(t *testing.T) (*machine, Runtime) {
+	m := newMachine(t)
+	m.openclaw("/x/node_modules", "2026.9.6", engines)
+	m.node("/n/node", "24.21.0")
+	dir := m.at("/x/node_modules/openclaw")
+	return m, Runtime{Node: m.at("/n/node"), Entry: filepath.Join(dir, "openclaw.mjs"), Dir: dir}
+}
+
+func rename(t *testing.T, from, to string) {
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestN1_AwaitAnUpgrade(t *testing.T) {
+	m, r := upgradable(t)
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if err := r.Await(t.Context()); err != nil || time.Since(began) != 0 {
+			t.Errorf("a whole runtime: %v after %v", err, time.Since(began))
+		}
+		// npm moves the old package aside, unpacks the new one, then removes the old.
+		old := filepath.Join(filepath.Dir(r.Dir), ".openclaw-AbC123")
+		rename(t, r.Dir, old)
+		done := make(chan error, 1)
+		go func() { done <- r.Await(t.Context()) }()
+		time.Sleep(20 * time.Second) // virtual: npm is at work
+		m.openclaw("/x/node_modules", "2026.10.1", engines)
+		time.Sleep(5 * time.Second)
+		select {
+		case err := <-done:
+			t.Fatalf("did not wait for npm to end: %v", err)
+		default:
+		}
+		if err := os.RemoveAll(old); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(began); waited < 25*time.Second || waited > 26*time.Second {
+			t.Errorf("waited %v", waited)
+		}
+	})
+}
+
+func TestN1_AwaitEnds(t *testing.T) {
+	_, r := upgradable(t)
+	synctest.Test(t, func(t *testing.T) {
+		mark := filepath.Join(filepath.Dir(r.Dir), ".openclaw-AbC123")
+		if err := os.Mkdir(mark, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := r.Await(t.Context()); err != nil || time.Since(began) != upgradeLimit {
+			t.Errorf("an npm killed long ago: %v after %v", err, time.Since(began))
+		}
+		rename(t, r.Dir, r.Dir+".gone")
+		began = time.Now()
+		if err := r.Await(t.Context()); err == nil || time.Since(began) != upgradeLimit {
+			t.Errorf("a package that is gone: %v after %v", err, time.Since(began))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := r.Await(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the caller's end: %v", err)
+		}
+	})
+}
