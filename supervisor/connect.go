@@ -35,6 +35,9 @@ func (g *generation) accepted(s *rpc.Session) {
 		st.SlowStart, st.LastLine, st.NextRetryAt = false, "", time.Time{}
 		st.Facts = Facts{ProcessAlive: true, PortOpen: true, ProtocolAlive: true, RPCAlive: true}
 		st.Health = Health{Level: Healthy}
+		if g.cfg.IdentityProblem != "" {
+			st.Health = st.Health.with(reason(ReasonIdentity, g.cfg.IdentityProblem))
+		}
 		if g.mode == Attached && st.StartedAt.IsZero() {
 			st.StartedAt = now.Add(-hello.Snapshot.Uptime())
 		}

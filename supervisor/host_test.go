@@ -3,6 +3,8 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"syscall"
@@ -10,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"clawtray/rpc"
 	"clawtray/rpc/gatewaytest"
 	"clawtray/supervisor/openclaw"
 )
@@ -329,7 +332,9 @@ type scene struct {
 func play(t *testing.T, h func(*testing.T) *fakeHost, tune func(*Config), f func(*scene)) {
 	synctest.Test(t, func(t *testing.T) {
 		host := h(t)
-		cfg := Config{Port: testPort, Version: "test", Policy: DefaultPolicy()}
+		redact := rpc.NewRedactor()
+		log := slog.New(redact.Handler(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug})))
+		cfg := Config{Port: testPort, Version: "test", Policy: DefaultPolicy(), Redact: redact, Log: log}
 		if tune != nil {
 			tune(&cfg)
 		}

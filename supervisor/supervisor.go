@@ -390,7 +390,7 @@ func (o *owner) over(out Outcome) {
 	o.gen = nil
 	o.forgive.Stop()
 	now := time.Now()
-	o.log.Info("generation ended", "cause", out.Cause.Code, "why", out.Cause.Sentence(), "exit", out.Exit, "ready", out.ReadyFor.Round(time.Millisecond))
+	o.log.Info("generation ended", "cause", out.Cause.Code, "why", out.Cause.Sentence(), "ready", out.ReadyFor.Round(time.Millisecond))
 	o.status = o.status.reset()
 	if out.Order != nil && out.Order.For != "restart" || !o.wanted {
 		o.stopped(out.Cause)
