@@ -1,0 +1,460 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"clawtray/supervisor"
+	"clawtray/supervisor/control"
+	"clawtray/supervisor/openclaw"
+)
+
+// patience bounds the wait for one thing a real gateway does. It is no
+// expectation: a start takes 4 s on an idle machine and may take a minute on a
+// busy one.
+const patience = 4 * time.Minute
+
+// binary is the program under test, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "clawtray-test-")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "clawtray")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building clawtray: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// user is a person with an empty home, a port of their own, and clawtray.
+type user struct {
+	t       *testing.T
+	home    string
+	port    int
+	env     []string
+	client  *control.Client
+	process *exec.Cmd
+	ended   chan struct{}
+	output  bytes.Buffer // of clawtray; read after ended
+}
+
+// realRuntime returns the Node and OpenClaw that `make test` installs.
+func realRuntime(t *testing.T) (node, entry string) {
+	t.Helper()
+	node, entry = os.Getenv("CLAWTRAY_TEST_NODE"), os.Getenv("CLAWTRAY_TEST_OPENCLAW")
+	if node == "" || entry == "" {
+		const how = "CLAWTRAY_TEST_NODE and CLAWTRAY_TEST_OPENCLAW are not set; `make test` installs a runtime and sets them"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(how)
+		}
+		t.Skip(how)
+	}
+	return node, entry
+}
+
+func newUser(t *testing.T, settings string) *user {
+	t.Helper()
+	u := &user{t: t, home: t.TempDir(), port: freePort(t), ended: make(chan struct{})}
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "XDG_") && !strings.HasPrefix(name, "OPENCLAW_") && name != "HOME" && name != "DBUS_SESSION_BUS_ADDRESS" {
+			u.env = append(u.env, v)
+		}
+	}
+	// No test talks to the chat services a developer may have configured.
+	u.env = append(u.env, "HOME="+u.home, "OPENCLAW_SKIP_CHANNELS=1")
+	u.write(".config/clawtray/clawtray.toml", fmt.Sprintf("port = %d\n%s\n", u.port, settings))
+	u.client = control.NewClient(filepath.Join(u.home, ".local/state/clawtray/run"))
+	t.Cleanup(u.cleanUp)
+	return u
+}
+
+// withGateway is a user who has the real runtime.
+func withGateway(t *testing.T) *user {
+	node, entry := realRuntime(t)
+	return newUser(t, fmt.Sprintf("node = %q\nopenclaw = %q", node, entry))
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func (u *user) write(name, text string) {
+	u.t.Helper()
+	path := filepath.Join(u.home, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		u.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		u.t.Fatal(err)
+	}
+}
+
+// run starts clawtray and waits until it answers.
+func (u *user) run() {
+	u.t.Helper()
+	u.process = exec.Command(binary, "--headless")
+	u.process.Env, u.process.Stdout, u.process.Stderr = u.env, &u.output, &u.output
+	if err := u.process.Start(); err != nil {
+		u.t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	u.ended = ended
+	go func() {
+		u.process.Wait()
+		close(ended)
+	}()
+	for {
+		_, _, err := u.client.Report(u.t.Context())
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, control.ErrNotRunning) {
+			u.t.Fatal(err)
+		}
+		select {
+		case <-ended:
+			u.t.Fatalf("clawtray ended at once:\n%s", u.output.String())
+		case <-time.After(20 * time.Millisecond): // between two looks for the socket
+		}
+	}
+}
+
+// cleanUp ends what a failed test left behind, and shows its log.
+func (u *user) cleanUp() {
+	if u.process == nil {
+		return
+	}
+	if log, err := os.ReadFile(filepath.Join(u.home, ".local/state/clawtray/clawtray.log")); err == nil && u.t.Failed() {
+		u.t.Logf("clawtray's log:\n%s", log)
+	}
+	select {
+	case <-u.ended:
+	default:
+		u.process.Process.Signal(syscall.SIGTERM)
+		<-u.ended
+	}
+}
+
+// cli runs a command and returns its output and exit code.
+func (u *user) cli(args ...string) (string, int) {
+	u.t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = u.env
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		u.t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// must runs a command that has to succeed.
+func (u *user) must(args ...string) string {
+	u.t.Helper()
+	out, code := u.cli(args...)
+	if code != 0 {
+		u.t.Fatalf("clawtray %v: exit %d\n%s", args, code, out)
+	}
+	return out
+}
+
+// until waits for a status.
+func (u *user) until(what string, ok func(supervisor.Status) bool) supervisor.Status {
+	u.t.Helper()
+	ctx, cancel := context.WithTimeout(u.t.Context(), patience)
+	defer cancel()
+	var last supervisor.Status
+	for s, err := range u.client.Watch(ctx) {
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		if last = s; ok(s) {
+			return s
+		}
+	}
+	u.t.Fatalf("never came: %s; the last status is %+v", what, last)
+	return last
+}
+
+func running(s supervisor.Status) bool { return s.State == supervisor.Running }
+
+func (u *user) healthz() int {
+	resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/healthz", u.port))
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+// marked lists the processes that carry a run id of this user's clawtray.
+func (u *user) marked() []int {
+	var pids []int
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, d := range dirs {
+		env, err := os.ReadFile(filepath.Join(d, "environ"))
+		if err != nil || !bytes.Contains(env, []byte(openclaw.RunIDVar+"=")) || !bytes.Contains(env, []byte("HOME="+u.home+"\x00")) {
+			continue
+		}
+		pid, _ := strconv.Atoi(filepath.Base(d))
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+func portFree(port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err == nil {
+		l.Close()
+	}
+	return err == nil
+}
+
+// TestFirstLight is a day with a real gateway: start, crash, restart, reload,
+// stop, start, quit with nothing left.
+func TestFirstLight(t *testing.T) {
+	u := withGateway(t)
+	u.run()
+	first := u.until("running", running)
+	if first.Mode != supervisor.Managed || first.PID == 0 || first.GatewayVersion == "" {
+		t.Errorf("running as %+v", first)
+	}
+	if code := u.healthz(); code != http.StatusOK {
+		t.Errorf("/healthz answered %d", code)
+	}
+	var shown struct {
+		State, Mode, GatewayVersion string
+		PID                         int
+	}
+	if err := json.Unmarshal([]byte(u.must("status", "--json")), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if shown.State != "running" || shown.Mode != "managed" || shown.GatewayVersion != first.GatewayVersion || shown.PID != first.PID {
+		t.Errorf("status --json says %+v, want %+v", shown, first)
+	}
+	if out := u.must(); !strings.Contains(out, "running already") {
+		t.Errorf("a second clawtray said %q", out)
+	}
+
+	// G1: a crash is recovered, once, and recorded as one incident.
+	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	second := u.until("running with a new process", func(s supervisor.Status) bool { return running(s) && s.PID != first.PID })
+	if len(second.Incidents) != 1 || second.Incidents[0].Open() || second.Incidents[0].Cause.Code != supervisor.Killed {
+		t.Errorf("incidents after the crash: %+v", second.Incidents)
+	}
+	if owner := u.marked(); !contains(owner, second.PID) || contains(owner, first.PID) {
+		t.Errorf("processes of ours: %v, the gateway is %d", owner, second.PID)
+	}
+
+	// D: a restart over the protocol keeps the process.
+	u.must("restart")
+	if s := u.until("running", running); s.PID != second.PID || s.Launches != second.Launches+1 || len(s.Incidents) != 1 {
+		t.Errorf("after a restart: %+v", s)
+	}
+
+	// E2, E4: reload says what it did.
+	if out := u.must("reload"); !strings.Contains(out, "has read its configuration") {
+		t.Errorf("a reload right after the restart said %q", out)
+	}
+
+	// C: stop ends everything, start begins again.
+	u.must("stop")
+	if pids := u.marked(); len(pids) != 0 || !portFree(u.port) {
+		t.Errorf("after a stop: processes %v, port free %v", pids, portFree(u.port))
+	}
+	u.must("start")
+	if s := u.until("running", running); s.PID == second.PID {
+		t.Errorf("after stop and start: %+v", s)
+	}
+	u.secretsStaySecret()
+
+	began := time.Now()
+	u.must("quit")
+	<-u.ended
+	if took := time.Since(began); took > supervisor.DefaultPolicy().QuitLimit+2*time.Second { // the promise of C4, not a measurement
+		t.Errorf("quitting took %v", took)
+	}
+	if code := u.process.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("clawtray ended with %d", code)
+	}
+	if pids := u.marked(); len(pids) != 0 || !portFree(u.port) {
+		t.Errorf("after quit: processes %v, port free %v", pids, portFree(u.port))
+	}
+	if _, code := u.cli("status"); code == 0 {
+		t.Error("status without clawtray succeeded")
+	}
+}
+
+func contains(pids []int, pid int) bool {
+	for _, p := range pids {
+		if p == pid {
+			return true
+		}
+	}
+	return false
+}
+
+// secretsStaySecret looks for the token (K3) in what the program writes and in
+// the arguments of every process.
+func (u *user) secretsStaySecret() {
+	u.t.Helper()
+	kept, err := os.ReadFile(filepath.Join(u.home, ".local/state/clawtray/gateway-token"))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	token := bytes.TrimSpace(kept)
+	if len(token) < 16 {
+		u.t.Fatalf("the token is only %d bytes long", len(token))
+	}
+	for _, args := range [][]string{{"status"}, {"status", "--json"}} {
+		if strings.Contains(u.must(args...), string(token)) {
+			u.t.Errorf("clawtray %v shows the token", args)
+		}
+	}
+	err = filepath.WalkDir(filepath.Join(u.home, ".local/state/clawtray"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || d.Name() == "gateway-token" {
+			return err
+		}
+		if data, err := os.ReadFile(path); err == nil && bytes.Contains(data, token) {
+			u.t.Errorf("%s holds the token", path)
+		}
+		return nil
+	})
+	if err != nil {
+		u.t.Error(err)
+	}
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range lines {
+		if data, err := os.ReadFile(path); err == nil && bytes.Contains(data, token) {
+			u.t.Errorf("%s holds the token", path)
+		}
+	}
+}
+
+// TestM3_OurDeath: SIGKILL of clawtray leaves no gateway behind, and the next
+// start works.
+func TestM3_OurDeath(t *testing.T) {
+	u := withGateway(t)
+	u.run()
+	first := u.until("running", running)
+	u.process.Process.Kill()
+	<-u.ended
+	deadline := time.Now().Add(patience)
+	for len(u.marked()) > 0 {
+		if time.Now().After(deadline) {
+			t.Fatalf("still alive: %v", u.marked())
+		}
+		time.Sleep(50 * time.Millisecond) // between two looks at the process table
+	}
+	u.run()
+	if s := u.until("running", running); s.PID == first.PID || s.Mode != supervisor.Managed {
+		t.Errorf("after the second start: %+v", s)
+	}
+	u.must("quit")
+	<-u.ended
+}
+
+// TestM1_PortTakenByAStranger: the error names the program and the program is untouched.
+func TestM1_PortTakenByAStranger(t *testing.T) {
+	u := newUser(t, "")
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(u.port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	u.run()
+	s := u.until("an error", func(s supervisor.Status) bool { return s.State == supervisor.Failed })
+	me := fmt.Sprintf("pid %d", os.Getpid())
+	name := filepath.Base(os.Args[0])
+	if s.Mode != supervisor.Conflict || !strings.Contains(s.Error, me) || !strings.Contains(s.Error, name[:min(len(name), 15)]) {
+		t.Errorf("status %+v; want %s and %s named", s, name, me)
+	}
+	if out, code := u.cli("start"); code == 0 || !strings.Contains(out, me) {
+		t.Errorf("start: exit %d, %s", code, out)
+	}
+	if conn, err := net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Errorf("the other program is gone: %v", err)
+	} else {
+		conn.Close()
+	}
+	u.must("quit")
+	<-u.ended
+}
+
+// TestL7_BadCommandLines: usage on stderr and exit 2.
+func TestL7_BadCommandLines(t *testing.T) {
+	u := newUser(t, "")
+	for _, args := range [][]string{{"--no-such-flag"}, {"no-such-command"}, {"status", "--no-such-flag"}, {"stop", "now"}, {"--port", "x"}} {
+		out, code := u.cli(args...)
+		if code != exitUsage || !strings.Contains(out, "Usage:") {
+			t.Errorf("clawtray %v: exit %d, %s", args, code, out)
+		}
+	}
+}
+
+// TestBadInput: one clear sentence each, and nothing started.
+func TestBadInput(t *testing.T) {
+	for name, c := range map[string]struct {
+		settings, args, want string
+	}{
+		"port out of range":       {"", "--port=70000", "70000 is not a port"},
+		"port zero in the file":   {"", "--port=-1", "-1 is not a port"},
+		"unknown key in the file": {"prot = 1", "--headless", "prot: there is no such setting"},
+		"wrong type in the file":  {"node = 1", "--headless", "node"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUser(t, c.settings)
+			out, code := u.cli(c.args)
+			if code != 1 || !strings.Contains(out, c.want) {
+				t.Errorf("exit %d, %s", code, out)
+			}
+		})
+	}
+}
+
+// TestB3_IdentityOthersCanRead is left alone and reported.
+func TestB3_IdentityOthersCanRead(t *testing.T) {
+	u := newUser(t, "")
+	const path = ".local/state/clawtray/identity.pem"
+	u.write(path, "not a key, but nobody may say so")
+	if err := os.Chmod(filepath.Join(u.home, path), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	u.run()
+	u.must("quit")
+	<-u.ended
+	if !strings.Contains(u.output.String(), "chmod 600") {
+		t.Errorf("no remedy in the log:\n%s", u.output.String())
+	}
+	if data, err := os.ReadFile(filepath.Join(u.home, path)); err != nil || !strings.HasPrefix(string(data), "not a key") {
+		t.Errorf("the file was touched: %q, %v", data, err)
+	}
+}
