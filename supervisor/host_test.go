@@ -322,9 +322,8 @@ type scene struct {
 	*Supervisor
 	t     *testing.T
 	host  *fakeHost
-	trace []Status // everything an observer saw
-	ended chan error
-	stop  context.CancelFunc
+	trace []Status // everything an observer saw; read after synctest.Wait
+	seen  *posting // how far until has looked
 }
 
 // play runs f in a bubble with a running supervisor, then checks that quitting
@@ -338,33 +337,37 @@ func play(t *testing.T, h func(*testing.T) *fakeHost, tune func(*Config), f func
 		if tune != nil {
 			tune(&cfg)
 		}
+		s := &scene{Supervisor: New(cfg, host), t: t, host: host}
+		s.now()
+		var observing, running sync.WaitGroup
 		ctx, stop := context.WithCancel(t.Context())
-		s := &scene{Supervisor: New(cfg, host), t: t, host: host, ended: make(chan error, 1), stop: stop}
-		watching, unwatch := context.WithCancel(context.Background())
-		watched := make(chan struct{})
-		go func() {
-			defer close(watched)
+		watching, unwatch := context.WithCancel(t.Context())
+		observing.Go(func() {
 			for st := range s.Watch(watching) {
 				s.trace = append(s.trace, st)
 			}
+		})
+		running.Go(func() {
+			if err := s.Run(ctx); err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		})
+		defer func() { // also after a Fatal: a bubble must not be left with goroutines
+			stop()
+			running.Wait()
+			if n := host.alive(); n != 0 {
+				t.Errorf("%d gateways are alive after the end", n)
+			}
+			if st := s.Status(); st.State != Stopped {
+				t.Errorf("after the end the state is %v", st.State)
+			}
+			synctest.Wait()
+			unwatch()
+			observing.Wait()
+			checkTrace(t, s.trace)
+			host.close()
 		}()
-		go func() { s.ended <- s.Run(ctx) }()
 		f(s)
-		stop()
-		if err := <-s.ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-		if n := host.alive(); n != 0 {
-			t.Errorf("%d gateways are alive after the end", n)
-		}
-		if st := s.Status(); st.State != Stopped {
-			t.Errorf("after the end the state is %v", st.State)
-		}
-		synctest.Wait()
-		unwatch()
-		<-watched
-		checkTrace(t, s.trace)
-		host.close()
 	})
 }
 
@@ -406,20 +409,29 @@ func (s *scene) must(r Request, want Result) Answer {
 	return a
 }
 
-func (s *scene) start() { s.t.Helper(); s.must(Request{Intent: Start}, ResultRunning) }
+func (s *scene) start() {
+	s.t.Helper()
+	s.must(Request{Intent: Start}, ResultRunning)
+	synctest.Wait() // the gateway has noticed, too
+}
 
-// until waits in virtual time until the status satisfies ok.
+// now makes until look at nothing that has happened before.
+func (s *scene) now() { s.seen = s.board.newest.Load() }
+
+// until waits in virtual time until a status satisfies ok. It looks at every
+// status since the one it found last, so that no short one is missed.
 func (s *scene) until(what string, ok func(Status) bool) Status {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Hour)
-	defer cancel()
-	for st := range s.Watch(ctx) {
-		if ok(st) {
-			return st
+	giveUp := time.After(time.Hour)
+	for !ok(s.seen.status) {
+		select {
+		case <-s.seen.more:
+			s.seen = s.seen.next
+		case <-giveUp:
+			s.t.Fatalf("never came: %s; the status is %+v", what, s.Status())
 		}
 	}
-	s.t.Fatalf("never came: %s; the status is %+v", what, s.Status())
-	return Status{}
+	return s.seen.status
 }
 
 func in(state State) func(Status) bool { return func(s Status) bool { return s.State == state } }

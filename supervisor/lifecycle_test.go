@@ -560,6 +560,7 @@ func TestF2_ABlockedEventLoopIsGivenTime(t *testing.T) {
 		if s.Status().State != Running || s.Status().Health.Level != Degraded {
 			t.Errorf("after 150 s: %+v", s.Status())
 		}
+		s.now()
 		p.gw.Silence(false)
 		s.until("healthy", func(st Status) bool { return st.Health.Level == Healthy })
 		if s.host.launches() != 1 {
