@@ -31,7 +31,7 @@ lint: ## look at the code without running it
 	@sh packaging/packages.sh lint
 	@$(SCRIPT)lint.sh
 
-bench: ## measure
+bench: build ## measure
 	@$(SCRIPT)bench.sh
 
 dist: build ## make what a release needs, in dist/

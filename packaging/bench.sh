@@ -5,6 +5,7 @@ set -eu
 
 cd "$(dirname -- "$0")/.."
 . packaging/section.sh
+. packaging/runtime.sh
 
 section "benchmarks"
 packages=$(find . -name '*_test.go' -exec grep -l '^func Benchmark' {} + | while read -r f; do dirname "$f"; done | sort -u)
@@ -17,5 +18,6 @@ else
 fi
 
 section "beside the reference client"
-go run ./rpc/bench
+runtime newest
+NODE=$node PATH=$(dirname "$node"):$PATH go run ./rpc/bench
 section "done"

@@ -5,30 +5,13 @@ set -eu
 
 cd "$(dirname -- "$0")/.."
 . packaging/section.sh
-
-# The versions a user gets from `clawtray install`, and the oldest ones we
-# promise to work with. A runtime is kept between runs: it is about 700 MB.
-runtimes=${XDG_CACHE_HOME:-$HOME/.cache}/clawtray-test
-
-# runtime NAME INSTALL-FLAGS... installs a runtime once and sets $node, $openclaw.
-# runtime/current, written last, names the version that is complete.
-runtime() {
-  dir=$runtimes/$1/runtime
-  shift
-  [ -e "$dir/current" ] || build/clawtray install --data-dir "${dir%/runtime}" "$@"
-  version=$dir/$(cat "$dir/current")
-  node=$version/node/bin/node
-  openclaw=$version/openclaw/node_modules/openclaw/openclaw.mjs
-  if [ ! -x "$node" ] || [ ! -f "$openclaw" ]; then
-    echo "the runtime in $dir is incomplete: remove that folder and try again" >&2
-    exit 1
-  fi
-}
+. packaging/runtime.sh
 
 section "packages"
 sh packaging/packages.sh test
 sh packaging/packages.sh lint
 
+# What a user gets, and the oldest version that clawtray promises to work with.
 section "runtimes"
 runtime newest
 export CLAWTRAY_TEST_NODE="$node" CLAWTRAY_TEST_OPENCLAW="$openclaw"
