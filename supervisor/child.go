@@ -27,7 +27,6 @@ type child struct {
 	command string
 	runID   string
 	run     string // path of the run file
-	tails   []*tail
 	lines   chan Line
 	guard   guard // what ends it with us, where the system has such a thing
 
