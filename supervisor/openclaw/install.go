@@ -1,6 +1,7 @@
 package openclaw
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -42,10 +43,13 @@ type InstallOptions struct {
 	Home    string   // the user's home, for ~/.npmrc
 	Env     []string // the user's environment: registry, proxies, certificates, PATH for npm's scripts
 
-	NodeVersion     string // DefaultNodeVersion when empty
-	OpenClawVersion string // DefaultOpenClawVersion when empty; "latest" is what the registry calls so
+	NodeVersion string // DefaultNodeVersion when empty
+	// OpenClawVersion is DefaultOpenClawVersion when empty, or the managed one when that is newer,
+	// because an older OpenClaw refuses the state of a newer one (measured, 2026.8.2 after 2026.9.6).
+	// "latest" is what the registry calls so.
+	OpenClawVersion string
 
-	Progress func(Progress) // called from Install's goroutine only, may be nil
+	Progress func(Progress) // never called twice at the same time, may be nil
 	Log      io.Writer      // npm's output, may be nil
 	HTTP     *http.Client   // replaces the client built from the user's settings, for tests
 }
@@ -55,6 +59,7 @@ type Progress struct {
 	Step  string `json:"step"`  // a few words for people: "Downloading Node 24.21.0"
 	Bytes int64  `json:"bytes"` // done in this step
 	Total int64  `json:"total"` // 0 when unknown
+	Items int    `json:"items"` // what npm has fetched so far; how many there are only npm learns
 }
 
 // Install fetches the pinned Node and OpenClaw into DataDir, checks that they run, and only then
@@ -80,7 +85,14 @@ type installer struct {
 
 func newInstaller(o InstallOptions) (*installer, error) {
 	o.NodeVersion = cmp.Or(o.NodeVersion, DefaultNodeVersion)
-	o.OpenClawVersion = cmp.Or(o.OpenClawVersion, DefaultOpenClawVersion)
+	if o.OpenClawVersion == "" {
+		o.OpenClawVersion = DefaultOpenClawVersion
+		if m, err := readManaged(o.DataDir, runtime.GOOS); err == nil {
+			if have := readInstall(sourceManaged, m.entry); have.err == nil && newerFirst(have.version, o.OpenClawVersion) < 0 {
+				o.OpenClawVersion = have.version
+			}
+		}
+	}
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
@@ -119,7 +131,7 @@ func (i *installer) at(step string) {
 
 func (i *installer) report(done, total int64) {
 	if i.o.Progress != nil {
-		i.o.Progress(Progress{i.step, done, total})
+		i.o.Progress(Progress{Step: i.step, Bytes: done, Total: total})
 	}
 }
 
@@ -277,24 +289,61 @@ func (i *installer) runNpm(ctx context.Context, m managed, npm string) error {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, m.node, npm, "install", "--prefix", prefix, "--cache", i.npmCache(),
-		"--global=false", "--package-lock=true", "--include=optional", "--no-audit", "--no-fund", "--no-update-notifier", "--no-progress",
+		"--global=false", "--package-lock=true", "--include=optional", "--no-audit", "--no-fund", "--no-update-notifier", "--no-progress", "--loglevel=http",
 		"openclaw@"+i.o.OpenClawVersion)
 	apart(cmd)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = prefix, i.npmEnv(m), outputGrace
-	var out capped
-	cmd.Stdout = io.MultiWriter(&out, i.o.Log)
-	cmd.Stderr = cmd.Stdout
+	out := npmOutput{i: i}
+	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
+	if len(out.line) > 0 {
+		out.end()
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}
-	if code := npmCode.FindStringSubmatch(out.String()); code != nil {
-		return failed(cmp.Or(npmKinds[code[1]], InstallFailed), "npm ended with %s (%s)", code[1], npmSentence(out.String()))
+	if code := npmCode.FindStringSubmatch(out.kept.String()); code != nil {
+		return failed(cmp.Or(npmKinds[code[1]], InstallFailed), "npm ended with %s (%s)", code[1], npmSentence(out.kept.String()))
 	}
-	return failed(InstallFailed, "npm ended with %w: %s", err, npmSentence(out.String()))
+	return failed(InstallFailed, "npm ended with %w: %s", err, npmSentence(out.kept.String()))
+}
+
+// npmOutput takes npm's output: a line for each thing fetched is progress, the rest is kept.
+type npmOutput struct {
+	i     *installer
+	kept  capped
+	line  []byte // the unfinished one, at most maxOutput
+	items int
+}
+
+func (o *npmOutput) Write(p []byte) (int, error) {
+	n := len(p)
+	for {
+		part, rest, whole := bytes.Cut(p, []byte("\n"))
+		o.line = append(o.line, part[:min(len(part), maxOutput-len(o.line))]...)
+		if !whole {
+			return n, nil
+		}
+		o.end()
+		p = rest
+	}
+}
+
+// end deals with a finished line.
+func (o *npmOutput) end() {
+	if bytes.HasPrefix(o.line, []byte("npm http ")) {
+		if o.items++; o.i.o.Progress != nil {
+			o.i.o.Progress(Progress{Step: o.i.step, Items: o.items})
+		}
+	} else {
+		line := append(o.line, '\n')
+		o.kept.Write(line)
+		o.i.o.Log.Write(line) // a log that fails must not stop an installation
+	}
+	o.line = o.line[:0]
 }
 
 // npmEnv is the user's environment with the managed Node first in PATH, because package scripts

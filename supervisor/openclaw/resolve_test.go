@@ -495,6 +495,9 @@ func TestN1_Remembered(t *testing.T) {
 	m.link("/usr/bin/openclaw", m.at("/opt/x/node_modules/openclaw/openclaw.mjs")) // a better place appears
 	s.Env = append(s.Env, "PATH="+m.at("/usr/bin"))
 	search("2026.11.111", false)
+	search("2026.11.111", true)
+	m.file(home+"/.zshrc", "PATH=/new", 0o644) // the login shell may know more now
+	search("2026.11.111", false)
 	if err := os.WriteFile(s.CacheFile, []byte("{garbage"), 0o600); err != nil {
 		t.Fatal(err)
 	}
