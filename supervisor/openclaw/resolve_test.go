@@ -60,13 +60,13 @@ var layouts = []layout{
 			m.openclaw("/usr/lib/node_modules", "2026.9.6", engines)
 			m.path("/usr/bin")
 		},
-		kind: NodeUnsuitable, says: "OpenClaw 2026.9.6 needs Node 24.16+ or 26.1+; found 22.22.3 at ROOT/usr/bin/node."},
+		kind: NodeTooOld, says: "OpenClaw 2026.9.6 needs Node 24.16+ or 26.1+; found 22.22.3 at ROOT/usr/bin/node."},
 	{name: "P22 too new within the gap",
 		build: func(m *machine, s *Search) {
 			m.node("/usr/bin/node", "25.9.0")
 			m.openclaw("/usr/lib/node_modules", "2026.9.6", engines)
 		},
-		kind: NodeUnsuitable, says: "found 25.9.0"},
+		kind: NodeTooOld, says: "found 25.9.0"},
 	{name: "only a too old Node plus the managed one",
 		build: func(m *machine, s *Search) {
 			m.node("/usr/bin/node", "20.20.2")
