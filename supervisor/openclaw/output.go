@@ -68,4 +68,3 @@ func (c *capped) String() string {
 	}
 	return c.head.String() + c.tail.String()
 }
-

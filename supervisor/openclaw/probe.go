@@ -113,4 +113,3 @@ func (f *finder) run(path string, args ...string) (string, error) {
 func (f *finder) probeEnv() []string {
 	return without(f.s.Env, func(k string) bool { return hijacks(k) })
 }
-

@@ -98,4 +98,3 @@ func (f *finder) childPath(node string) string {
 	}
 	return strings.Join(unique, string(filepath.ListSeparator))
 }
-
