@@ -49,6 +49,10 @@ func (f *finder) keep(r Runtime) {
 	}
 	m := remembered{Inputs: f.inputs(), Stamps: map[string]string{}, Runtime: r}
 	paths := []string{r.Node, r.Entry, filepath.Join(r.Dir, "package.json"), filepath.Join(managedDir(f.s.DataDir), currentFile)}
+	// What the login shell's PATH is made of.
+	for _, rc := range []string{".profile", ".bash_profile", ".bashrc", ".zshenv", ".zprofile", ".zshrc", ".config/fish/config.fish"} {
+		paths = append(paths, filepath.Join(f.s.Home, filepath.FromSlash(rc)))
+	}
 	// A folder changes when a program is added, which may be an OpenClaw of an earlier source.
 	for _, path := range append(paths, filepath.SplitList(r.Path)...) {
 		m.Stamps[path] = stamp(path)
@@ -71,7 +75,7 @@ func stamp(path string) string {
 // inputs hashes what the answer depends on: the Search and the variables the sources read.
 func (f *finder) inputs() string {
 	s := f.s
-	parts := []string{s.Home, s.DataDir, s.NodePath, s.EntryPath, s.ProjectDir, s.OS, s.Root}
+	parts := []string{s.Home, s.DataDir, s.NodePath, s.EntryPath, s.ProjectDir, s.OS, s.Root, fmt.Sprint(f.inTerminal())}
 	names := []string{"PATH", "SHELL", "OPENCLAW_NODE"}
 	for _, p := range slices.Concat(nodePlaces(s.OS), installPlaces(s.OS)) {
 		for _, root := range p.roots {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/titanous/json5"
@@ -109,6 +110,37 @@ func ReadConfig(path string) (Config, error) {
 	}
 	c.fill(doc)
 	return c, nil
+}
+
+// configTTL is how long a ConfigReader's answer is used again: reloads come in bursts (BEHAVIOUR E1).
+const configTTL = 15 * time.Second
+
+// ConfigReader is ReadConfig with a memory of 15 s. Callers at the same time share one reading.
+type ConfigReader struct {
+	Path string
+
+	mu   sync.Mutex
+	read time.Time
+	c    Config
+	err  error
+}
+
+// Read returns the configuration, at most 15 s old.
+func (r *ConfigReader) Read() (Config, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.read.IsZero() || time.Since(r.read) >= configTTL {
+		r.c, r.err = ReadConfig(r.Path)
+		r.read = time.Now()
+	}
+	return r.c, r.err
+}
+
+// Forget makes the next Read look at the file, as when it is known to have changed.
+func (r *ConfigReader) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.read = time.Time{}
 }
 
 // readLimited reads at most limit bytes of a regular file.

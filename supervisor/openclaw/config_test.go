@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -122,6 +123,33 @@ func TestE1_HashFollowsTheBytes(t *testing.T) {
 	if errA != nil || errB != nil || errC != nil || a.Hash == b.Hash || a.Hash != c.Hash {
 		t.Error(a.Hash, b.Hash, c.Hash)
 	}
+}
+
+func TestE1_ReaderRemembers15s(t *testing.T) {
+	r := ConfigReader{Path: filepath.Join(t.TempDir(), "openclaw.json")}
+	synctest.Test(t, func(t *testing.T) {
+		expect := func(port int) {
+			t.Helper()
+			if c, err := r.Read(); c.Port != port || err != nil {
+				t.Errorf("port %d, %v; want %d", c.Port, err, port)
+			}
+		}
+		write := func(text string) {
+			if err := os.WriteFile(r.Path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		expect(0)
+		write("{gateway:{port:1}}")
+		time.Sleep(configTTL - 1)
+		expect(0)
+		time.Sleep(1 * time.Nanosecond)
+		expect(1)
+		write("{gateway:{port:2}}")
+		expect(1)
+		r.Forget()
+		expect(2)
+	})
 }
 
 func FuzzReadConfig(f *testing.F) {

@@ -34,6 +34,8 @@ while [ $# -gt 0 ]; do
 	case $1 in --prefix) prefix=$2 ;; openclaw@*) version=${1#openclaw@} ;; esac
 	shift
 done
+echo "npm http fetch GET 200 a"
+echo "npm http fetch GET 200 b"
 echo "added 330 packages"
 dir=$prefix/node_modules/openclaw
 mkdir -p "$dir"

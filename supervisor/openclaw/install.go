@@ -42,10 +42,13 @@ type InstallOptions struct {
 	Home    string   // the user's home, for ~/.npmrc
 	Env     []string // the user's environment: registry, proxies, certificates, PATH for npm's scripts
 
-	NodeVersion     string // DefaultNodeVersion when empty
-	OpenClawVersion string // DefaultOpenClawVersion when empty; "latest" is what the registry calls so
+	NodeVersion string // DefaultNodeVersion when empty
+	// OpenClawVersion is DefaultOpenClawVersion when empty, or the managed one when that is newer,
+	// because an older OpenClaw refuses the state of a newer one (measured, 2026.8.2 after 2026.9.6).
+	// "latest" is what the registry calls so.
+	OpenClawVersion string
 
-	Progress func(Progress) // called from Install's goroutine only, may be nil
+	Progress func(Progress) // never called twice at the same time, may be nil
 	Log      io.Writer      // npm's output, may be nil
 	HTTP     *http.Client   // replaces the client built from the user's settings, for tests
 }
@@ -55,6 +58,7 @@ type Progress struct {
 	Step  string `json:"step"`  // a few words for people: "Downloading Node 24.21.0"
 	Bytes int64  `json:"bytes"` // done in this step
 	Total int64  `json:"total"` // 0 when unknown
+	Items int    `json:"items"` // what npm has fetched so far; how many there are only npm learns
 }
 
 // Install fetches the pinned Node and OpenClaw into DataDir, checks that they run, and only then
@@ -80,7 +84,14 @@ type installer struct {
 
 func newInstaller(o InstallOptions) (*installer, error) {
 	o.NodeVersion = cmp.Or(o.NodeVersion, DefaultNodeVersion)
-	o.OpenClawVersion = cmp.Or(o.OpenClawVersion, DefaultOpenClawVersion)
+	if o.OpenClawVersion == "" {
+		o.OpenClawVersion = DefaultOpenClawVersion
+		if m, err := readManaged(o.DataDir, runtime.GOOS); err == nil {
+			if have := readInstall(sourceManaged, m.entry); have.err == nil && newerFirst(have.version, o.OpenClawVersion) < 0 {
+				o.OpenClawVersion = have.version
+			}
+		}
+	}
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
@@ -119,7 +130,7 @@ func (i *installer) at(step string) {
 
 func (i *installer) report(done, total int64) {
 	if i.o.Progress != nil {
-		i.o.Progress(Progress{i.step, done, total})
+		i.o.Progress(Progress{Step: i.step, Bytes: done, Total: total})
 	}
 }
 
@@ -265,66 +276,6 @@ func (i *installer) finishNode(dir, want string) error {
 		return failed(BadArchive, "the package holds no Node (%w)", plain(err))
 	}
 	return nil
-}
-
-var npmCode = regexp.MustCompile(`npm (?:error|ERR!) code ([A-Z0-9_]+)`)
-
-// runNpm lets the managed npm, run by the managed Node, install OpenClaw into the folder.
-func (i *installer) runNpm(ctx context.Context, m managed, npm string) error {
-	i.at("Installing OpenClaw " + i.o.OpenClawVersion)
-	prefix := filepath.Join(m.dir, "openclaw")
-	if err := os.MkdirAll(prefix, 0o755); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, m.node, npm, "install", "--prefix", prefix, "--cache", i.npmCache(),
-		"--global=false", "--package-lock=true", "--include=optional", "--no-audit", "--no-fund", "--no-update-notifier", "--no-progress",
-		"openclaw@"+i.o.OpenClawVersion)
-	apart(cmd)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = prefix, i.npmEnv(m), outputGrace
-	var out capped
-	cmd.Stdout = io.MultiWriter(&out, i.o.Log)
-	cmd.Stderr = cmd.Stdout
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
-		return nil
-	}
-	if code := npmCode.FindStringSubmatch(out.String()); code != nil {
-		return failed(cmp.Or(npmKinds[code[1]], InstallFailed), "npm ended with %s (%s)", code[1], npmSentence(out.String()))
-	}
-	return failed(InstallFailed, "npm ended with %w: %s", err, npmSentence(out.String()))
-}
-
-// npmEnv is the user's environment with the managed Node first in PATH, because package scripts
-// start "node" by name, and without variables that send npm elsewhere.
-func (i *installer) npmEnv(m managed) []string {
-	env := without(i.o.Env, func(key string) bool {
-		switch strings.ToLower(key) {
-		case "npm_config_global", "npm_config_prefix", "npm_config_location", "npm_config_dry_run", "npm_config_cache":
-			return true
-		}
-		return hijacks(key)
-	})
-	f := newFinder(context.Background(), Search{Home: i.o.Home, Env: without(i.o.Env, func(k string) bool { return sameVar(k, "SHELL") })})
-	return with(env, "PATH", f.childPath(m.node))
-}
-
-// npmSentence is the line of npm's output that says most.
-func npmSentence(out string) string {
-	last := "no output"
-	for line := range strings.Lines(out) {
-		text, ok := strings.CutPrefix(strings.TrimSpace(line), "npm error ")
-		if ok && !strings.HasPrefix(text, "code ") && !strings.HasPrefix(text, "errno ") && !strings.HasPrefix(text, "syscall ") &&
-			!strings.HasPrefix(text, "path ") && !strings.HasPrefix(text, "command ") {
-			return cut(text, 200)
-		}
-		if trimmed := strings.TrimSpace(line); trimmed != "" {
-			last = cut(trimmed, 200)
-		}
-	}
-	return last
 }
 
 // check runs what is installed and compares it with what was asked for.

@@ -39,7 +39,12 @@ func TestN3_Install(t *testing.T) {
 	s := newSite(t)
 	var output strings.Builder
 	s.o.Log = &output
+	items := 0
+	s.o.Progress = func(p Progress) { s.steps = append(s.steps, p.Step); items = max(items, p.Items) }
 	r := s.must(DefaultOpenClawVersion)
+	if items != 2 || strings.Contains(output.String(), "npm http") {
+		t.Errorf("%d things fetched; log %q", items, output.String())
+	}
 	if r.Version != DefaultOpenClawVersion || r.NodeVersion != DefaultNodeVersion || r.Source != "managed" || r.Engines == "" {
 		t.Errorf("%+v", r)
 	}
@@ -90,6 +95,10 @@ func TestN3_UpdateKeepsTheOneBefore(t *testing.T) {
 	s.works("2026.10.1") // what "latest" names
 	if v, err := Latest(t.Context(), s.o); v != "2026.10.1" || err != nil {
 		t.Errorf("Latest: %q, %v", v, err)
+	}
+	s.o.OpenClawVersion = "" // asking for no version in particular does not go back
+	if r := s.must("2026.10.1"); !strings.Contains(r.Dir, dirs[2]) {
+		t.Errorf("went to %s", r.Dir)
 	}
 	if got := s.versions(); !slices.Equal(got, slices.Sorted(slices.Values(dirs[1:]))) {
 		t.Errorf("kept %q, want the last two of %q", got, dirs)

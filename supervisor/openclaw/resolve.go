@@ -3,12 +3,7 @@ package openclaw
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"path/filepath"
-	"strings"
 )
 
 // Runtime is a Node and an OpenClaw that fit each other.
@@ -55,8 +50,8 @@ type MissingKind uint8
 const (
 	// NodeMissing: no Node at all was found.
 	NodeMissing MissingKind = iota + 1
-	// NodeUnsuitable: there are Nodes, but none that the OpenClaw found accepts.
-	NodeUnsuitable
+	// NodeTooOld: there are Nodes, but none that the OpenClaw found accepts.
+	NodeTooOld
 	// OpenClawMissing: no OpenClaw was found.
 	OpenClawMissing
 	// ConfiguredUnusable: the configuration names a Node or an OpenClaw that does not work.
@@ -67,8 +62,8 @@ func (k MissingKind) String() string {
 	switch k {
 	case NodeMissing:
 		return "node-missing"
-	case NodeUnsuitable:
-		return "node-unsuitable"
+	case NodeTooOld:
+		return "node-too-old"
 	case OpenClawMissing:
 		return "openclaw-missing"
 	case ConfiguredUnusable:
@@ -209,68 +204,5 @@ func (f *finder) missing(first *install) error {
 	if found == "" {
 		return &MissingError{NodeMissing, needs + "; no Node was found.", remedyInstall}
 	}
-	return &MissingError{NodeUnsuitable, needs + "; found " + found + ".", remedyInstall}
-}
-
-// install is one OpenClaw package on this machine.
-type install struct {
-	source  string
-	entry   string // openclaw.mjs, or what was looked at when err is set
-	node    string // the Node of the same prefix, if any: native add-ons were built for it
-	version string
-	engines string
-	err     error
-}
-
-// maxPackageJSON bounds what is read of a package.json; OpenClaw's has 80 kB.
-const maxPackageJSON = 4 << 20
-
-// readInstall reads the package around entry, which may be openclaw.mjs, its folder, or a command
-// that leads to it.
-func readInstall(source, entry string) install {
-	in := install{source: source, entry: entry}
-	if !filepath.IsAbs(entry) {
-		in.err = errNotAbsolute
-		return in
-	}
-	found, err := followEntry(entry)
-	if err != nil {
-		in.err = err
-		return in
-	}
-	in.entry = found
-	raw, _, err := readLimited(filepath.Join(filepath.Dir(found), "package.json"), maxPackageJSON)
-	if err != nil {
-		in.err = plain(err)
-		return in
-	}
-	var manifest struct {
-		Name    string `json:"name"`
-		Version string `json:"version"`
-		Engines struct {
-			Node string `json:"node"`
-		} `json:"engines"`
-	}
-	if err := json.Unmarshal(raw, &manifest); err != nil {
-		in.err = fmt.Errorf("its package.json is damaged: %w", err)
-		return in
-	}
-	if manifest.Name != "openclaw" {
-		in.err = fmt.Errorf("it belongs to the package %q, not openclaw", manifest.Name)
-		return in
-	}
-	in.version, in.engines = manifest.Version, strings.TrimSpace(manifest.Engines.Node)
-	return in
-}
-
-// plain shortens file errors to what a person wants to read.
-func plain(err error) error {
-	var pathErr *fs.PathError
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && errors.As(err, &pathErr):
-		return fmt.Errorf("%s does not exist", pathErr.Path)
-	case errors.Is(err, fs.ErrPermission) && errors.As(err, &pathErr):
-		return fmt.Errorf("%s may not be read", pathErr.Path)
-	}
-	return err
+	return &MissingError{NodeTooOld, needs + "; found " + found + ".", remedyInstall}
 }

@@ -60,13 +60,13 @@ var layouts = []layout{
 			m.openclaw("/usr/lib/node_modules", "2026.9.6", engines)
 			m.path("/usr/bin")
 		},
-		kind: NodeUnsuitable, says: "OpenClaw 2026.9.6 needs Node 24.16+ or 26.1+; found 22.22.3 at ROOT/usr/bin/node."},
+		kind: NodeTooOld, says: "OpenClaw 2026.9.6 needs Node 24.16+ or 26.1+; found 22.22.3 at ROOT/usr/bin/node."},
 	{name: "P22 too new within the gap",
 		build: func(m *machine, s *Search) {
 			m.node("/usr/bin/node", "25.9.0")
 			m.openclaw("/usr/lib/node_modules", "2026.9.6", engines)
 		},
-		kind: NodeUnsuitable, says: "found 25.9.0"},
+		kind: NodeTooOld, says: "found 25.9.0"},
 	{name: "only a too old Node plus the managed one",
 		build: func(m *machine, s *Search) {
 			m.node("/usr/bin/node", "20.20.2")
@@ -494,6 +494,9 @@ func TestN1_Remembered(t *testing.T) {
 	m.openclaw("/opt/x/node_modules", "2026.11.111", engines)
 	m.link("/usr/bin/openclaw", m.at("/opt/x/node_modules/openclaw/openclaw.mjs")) // a better place appears
 	s.Env = append(s.Env, "PATH="+m.at("/usr/bin"))
+	search("2026.11.111", false)
+	search("2026.11.111", true)
+	m.file(home+"/.zshrc", "PATH=/new", 0o644) // the login shell may know more now
 	search("2026.11.111", false)
 	if err := os.WriteFile(s.CacheFile, []byte("{garbage"), 0o600); err != nil {
 		t.Fatal(err)
