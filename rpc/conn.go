@@ -39,12 +39,15 @@ type wireConn struct {
 
 	mu     sync.Mutex
 	corked bool
-	out    []byte
+	out    []byte // written, to be flushed
 	spare  []byte // the buffer flushed last, for reuse
+
+	rest []byte // being flushed
+	try  *tryWriter
 }
 
 func newWireConn(c net.Conn) *wireConn {
-	return &wireConn{Conn: c, start: time.Now(), unread: maxUpgradeBytes}
+	return &wireConn{Conn: c, start: time.Now(), unread: maxUpgradeBytes, try: newTryWriter(c)}
 }
 
 func (c *wireConn) Read(p []byte) (int, error) {
@@ -89,26 +92,36 @@ func (c *wireConn) Write(p []byte) (int, error) {
 // each frame, but only flush writes, and it sets its own.
 func (c *wireConn) SetWriteDeadline(time.Time) error { return nil }
 
-// flush sends what was collected. One goroutine calls it.
-func (c *wireConn) flush() error {
-	c.mu.Lock()
-	out := c.out
-	c.out = c.spare[:0]
-	c.mu.Unlock()
-	if len(out) == 0 {
-		return nil
+// flush sends what was collected. Without wait it sends only what the peer's
+// side takes at once; more says that something is left. One goroutine at a
+// time calls it.
+func (c *wireConn) flush(wait bool) (more bool, err error) {
+	if len(c.rest) == 0 {
+		c.mu.Lock()
+		c.rest, c.out, c.spare = c.out, c.spare, nil
+		c.mu.Unlock()
 	}
-	if err := c.Conn.SetWriteDeadline(time.Now().Add(writeStall)); err != nil {
-		return err
+	if len(c.rest) == 0 {
+		return false, nil
 	}
-	_, err := c.Conn.Write(out)
-	if cap(out) > keepBuffer {
-		out = nil
+	whole, n := c.rest, 0
+	if wait {
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(writeStall)) // fails where Write does, too
+		n, err = c.Conn.Write(c.rest)
+	} else {
+		n, err = c.try.write(c.rest)
 	}
-	c.mu.Lock()
-	c.spare = out
-	c.mu.Unlock()
-	return err
+	c.rest = c.rest[n:]
+	if err != nil || len(c.rest) > 0 {
+		return true, err
+	}
+	c.rest = nil
+	if cap(whole) <= keepBuffer {
+		c.mu.Lock()
+		c.spare = whole[:0]
+		c.mu.Unlock()
+	}
+	return false, nil
 }
 
 // lastLife is when bytes arrived last.

@@ -155,7 +155,7 @@ func (o Options) withDefaults() Options {
 		c.Scopes = []string{"operator.read", "operator.write", "operator.admin", "operator.approvals", "operator.pairing"}
 	}
 	if o.DialContext == nil {
-		o.DialContext = (&net.Dialer{}).DialContext
+		o.DialContext = (&net.Dialer{KeepAlive: -1}).DialContext // pings tell more than TCP's keep-alive
 	}
 	if o.OnPhase == nil {
 		o.OnPhase = func(Phase) {}
@@ -550,11 +550,11 @@ func (h *handshake) accept(payload []byte) (*Session, *Error) {
 		methods: make(map[string]bool, len(hello.Features.Methods)),
 		slots:   make(chan struct{}, h.o.MaxInFlight),
 		kick:    make(chan struct{}, 1),
+		armed:   make(chan struct{}, 1),
 		alive:   make(chan struct{}, 1),
 		nextID:  1, // connect was 1
 		pending: map[uint64]*call{},
 		pongs:   map[uint64]chan struct{}{},
-		subs:    map[*Subscription]struct{}{},
 		names:   map[string]string{},
 		ending:  make(chan struct{}),
 		done:    make(chan struct{}),

@@ -36,7 +36,7 @@ func (s *Session) Subscribe(buffer int, names ...string) *Subscription {
 		close(sub.events)
 		return sub
 	}
-	s.subs[sub] = struct{}{}
+	s.subs = append(s.subs, sub)
 	return sub
 }
 
@@ -50,8 +50,8 @@ func (sub *Subscription) Dropped() uint64 { return sub.dropped.Load() }
 func (sub *Subscription) Close() {
 	sub.s.mu.Lock()
 	defer sub.s.mu.Unlock()
-	if _, open := sub.s.subs[sub]; open {
-		delete(sub.s.subs, sub)
+	if i := slices.Index(sub.s.subs, sub); i >= 0 {
+		sub.s.subs = slices.Delete(sub.s.subs, i, i+1)
 		close(sub.events)
 	}
 }

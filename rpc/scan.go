@@ -1,6 +1,9 @@
 package rpc
 
-import "encoding/json"
+import (
+	"encoding/binary"
+	"encoding/json"
+)
 
 // maxDepth bounds how deep a frame may nest. encoding/json stops at 10,000;
 // real frames stay below 20.
@@ -119,10 +122,24 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
+// allPlain reports whether each of the eight bytes in w stands for itself
+// inside a JSON string; it may say no for bytes above 0x7f.
+func allPlain(w uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote, escape := w^ones*'"', w^ones*'\\'
+	return (w|(w-ones*0x20)|(quote-ones)|(escape-ones))&tops == 0
+}
+
 func skipString(b []byte, i int) int {
 	for i++; i < len(b); i++ {
-		if plain[b[i]] {
-			continue
+		for i+8 <= len(b) && allPlain(binary.LittleEndian.Uint64(b[i:])) {
+			i += 8
+		}
+		for i < len(b) && plain[b[i]] {
+			i++
+		}
+		if i == len(b) {
+			return -1
 		}
 		if b[i] == '"' {
 			return i + 1

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,7 @@ type Session struct {
 	slots   chan struct{} // one element per call in flight (I5)
 	waiting atomic.Int64  // calls that wait for a slot
 	kick    chan struct{} // wakes the writer; capacity 1
+	armed   chan struct{} // wakes the expire goroutine; capacity 1
 	alive   chan struct{} // wakes the liveness watch when life returns; capacity 1
 	silent  atomic.Bool   // the liveness watch wants to hear of life
 
@@ -35,12 +37,14 @@ type Session struct {
 	nextID   uint64
 	pending  map[uint64]*call
 	queue    []*call // to be written
+	writing  bool    // somebody writes at the moment
+	expiring bool    // the expire goroutine looks after the pending calls
 	free     []*call
 	pong     []byte   // payload to answer a ping with; nil when none is due
 	pings    []uint64 // to be written
 	lastPing uint64
 	pongs    map[uint64]chan struct{} // who waits for which pong
-	subs     map[*Subscription]struct{}
+	subs     []*Subscription
 	names    map[string]string // event names seen, for reuse
 	record   record            // what Stats reports
 
@@ -52,19 +56,18 @@ type Session struct {
 // call is one request in flight. Sessions reuse them: channels, timers and
 // buffers cost more than the call itself.
 type call struct {
-	id      uint64
-	frame   []byte
-	queued  bool // not yet taken by the writer
-	drop    bool // the caller does not want the payload
-	outcome chan outcome
-	timer   *time.Timer
+	id       uint64
+	frame    []byte
+	drop     bool // the caller does not want the payload
+	deadline time.Time
+	outcome  chan outcome
 }
 
 type outcome struct {
 	payload []byte // raw JSON, owned by the receiver
 	failure []byte // raw error of the answer; nil when ok
 	ok      bool
-	err     error // the session ended
+	err     error // the session ended, or context.DeadlineExceeded
 }
 
 // start makes the session run. buf is a read buffer to go on with.
@@ -74,7 +77,7 @@ func (s *Session) start(buf []byte) {
 	s.ws.SetPingHandler(s.pinged)
 	s.ws.SetPongHandler(s.ponged)
 	s.ws.SetCloseHandler(func(int, string) error { return nil }) // the socket is dropped, not closed politely (C3)
-	for _, run := range []func(){func() { s.read(buf) }, s.write, s.watch} {
+	for _, run := range []func(){func() { s.read(buf) }, s.write, s.expire, s.watch} {
 		s.running.Go(run)
 	}
 	go func() {
@@ -131,7 +134,7 @@ func (s *Session) end(why *CloseError) {
 	s.record.closed = time.Now()
 	pending := s.pending
 	s.pending, s.queue = nil, nil
-	for sub := range s.subs {
+	for _, sub := range s.subs {
 		close(sub.events)
 	}
 	s.subs = nil
@@ -236,17 +239,27 @@ func (s *Session) send(method string, params []byte, drop bool) (*call, error) {
 	var c *call
 	if n := len(s.free); n > 0 {
 		c, s.free = s.free[n-1], s.free[:n-1]
-		c.timer.Reset(s.o.CallTimeout)
 	} else {
-		c = &call{outcome: make(chan outcome, 1), timer: time.NewTimer(s.o.CallTimeout)}
+		c = &call{outcome: make(chan outcome, 1)}
 	}
 	s.nextID++
-	c.id, c.drop, c.queued = s.nextID, drop, true
+	c.id, c.drop, c.deadline = s.nextID, drop, time.Now().Add(s.o.CallTimeout)
 	c.frame = appendRequest(c.frame[:0], c.id, method, params)
 	s.pending[c.id] = c
 	s.queue = append(s.queue, c)
+	// A lone caller writes its request itself, which spares waking the writer.
+	// Several leave it to the writer, which sends all of theirs in one flush.
+	if s.wire.try != nil && len(s.pending) == 1 && !s.writing {
+		s.flush(false)
+	} else {
+		s.wake()
+	}
+	first := !s.expiring
+	s.expiring = true
 	s.mu.Unlock()
-	s.wake()
+	if first {
+		s.armed <- struct{}{}
+	}
 	return c, nil
 }
 
@@ -260,23 +273,22 @@ func (s *Session) wake() {
 
 // await waits for what ends the call.
 func (s *Session) await(ctx context.Context, c *call, method string) (outcome, *Error) {
-	var failed *Error
+	var got outcome
 	select {
-	case got := <-c.outcome:
-		if got.err != nil {
-			return got, &Error{Op: method, Kind: KindTransport, Err: got.err}
-		}
-		return got, nil
+	case got = <-c.outcome:
 	case <-ctx.Done():
-		failed = contextError(method, ctx)
-	case <-c.timer.C:
-		failed = callTimeout(method)
+		if !s.forget(c) {
+			<-c.outcome // it ended at this very moment; the caller is gone all the same
+		}
+		return got, contextError(method, ctx)
 	}
-	if s.forget(c) {
-		return outcome{}, failed
+	switch {
+	case got.err == nil:
+		return got, nil
+	case got.err == context.DeadlineExceeded:
+		return got, callTimeout(method)
 	}
-	<-c.outcome // it was answered at this very moment; the caller is gone all the same
-	return outcome{}, failed
+	return got, &Error{Op: method, Kind: KindTransport, Err: got.err}
 }
 
 // forget takes the call back; false means that its outcome is on its way.
@@ -287,20 +299,19 @@ func (s *Session) forget(c *call) bool {
 		return false
 	}
 	delete(s.pending, c.id)
-	if c.queued { // never written, so never answered
-		for i, q := range s.queue {
-			if q == c {
-				s.queue = append(s.queue[:i], s.queue[i+1:]...)
-				break
-			}
-		}
-	}
+	s.unqueue(c)
 	return true
+}
+
+// unqueue drops a request that was never written. s.mu is held.
+func (s *Session) unqueue(c *call) {
+	if i := slices.Index(s.queue, c); i >= 0 {
+		s.queue = slices.Delete(s.queue, i, i+1)
+	}
 }
 
 // finish keeps what Stats needs and the call for reuse.
 func (s *Session) finish(c *call, method string, failed *Error) {
-	c.timer.Stop()
 	if cap(c.frame) > keepBuffer {
 		c.frame = nil
 	}
@@ -319,28 +330,76 @@ func (s *Session) write() {
 			return
 		}
 		runtime.Gosched() // callers that are about to queue share this flush
-		if err := s.flush(); err != nil {
-			s.end(closeErrorOf(err))
+		s.mu.Lock()
+		if !s.writing { // else whoever writes wakes us when done
+			s.flush(true)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// flush writes all that is queued; s.mu is held, but not while it writes.
+func (s *Session) flush(wait bool) {
+	s.writing = true
+	err := s.encodeQueue()
+	s.mu.Unlock()
+	more := false
+	if err == nil {
+		more, err = s.wire.flush(wait)
+	}
+	if err != nil {
+		s.end(closeErrorOf(err))
+	}
+	s.mu.Lock()
+	s.writing = false
+	if more || len(s.queue) > 0 || s.pong != nil || len(s.pings) > 0 {
+		s.wake()
+	}
+}
+
+// expire is the goroutine that ends calls whose time is over. It has one timer
+// for all: a timer per call would cost more than the rest of the call.
+func (s *Session) expire() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.armed:
+		case <-s.ending:
 			return
+		}
+		for next := s.expireNow(); !next.IsZero(); next = s.expireNow() {
+			if !s.sleep(timer, time.Until(next)) {
+				return
+			}
 		}
 	}
 }
 
-func (s *Session) flush() error {
+// expireNow ends the calls whose time is over and returns when the next one's
+// is; zero means that no call waits and that send has to arm the timer again.
+func (s *Session) expireNow() (next time.Time) {
+	now := time.Now()
 	s.mu.Lock()
-	err := s.encodeQueue()
-	s.mu.Unlock()
-	if err != nil {
-		return err
+	defer s.mu.Unlock()
+	for id, c := range s.pending {
+		switch {
+		case !c.deadline.After(now):
+			delete(s.pending, id)
+			s.unqueue(c)
+			c.outcome <- outcome{err: context.DeadlineExceeded}
+		case next.IsZero() || c.deadline.Before(next):
+			next = c.deadline
+		}
 	}
-	return s.wire.flush()
+	s.expiring = !next.IsZero()
+	return next
 }
 
 // encodeQueue puts all that is queued into the corked connection, which never
 // blocks. s.mu is held.
 func (s *Session) encodeQueue() error {
 	for _, c := range s.queue {
-		c.queued = false
 		if s.o.Trace != nil {
 			s.trace("sent", c.frame)
 		}
@@ -463,7 +522,7 @@ func (s *Session) happened(f frame) {
 		s.notice = parseShutdown(f.payload)
 	}
 	var event Event
-	for sub := range s.subs {
+	for _, sub := range s.subs {
 		if !sub.wants(f.name) {
 			continue
 		}

@@ -30,7 +30,7 @@ async function calls(client, n, inFlight) {
     while (next < n) {
       const i = next++;
       const start = performance.now();
-      const health = await client.request("health", {});
+      const health = await client.request("health");
       times[i] = performance.now() - start;
       if (health.ok !== true) throw new Error("bad answer");
     }

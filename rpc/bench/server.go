@@ -2,13 +2,13 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"sync"
 
 	"clawtray/rpc/gatewaytest"
 )
@@ -26,8 +26,9 @@ const floodBatch = 64
 // serve is the fake gateway in a process of its own; it ends with stdin.
 func serve() error {
 	gw := gatewaytest.New(gatewaytest.Config{Token: token, Keep: 1})
-	gw.Handle("health", func(*gatewaytest.Request) (any, *gatewaytest.Error) { return health, nil })
+	gw.HandleFast("health", func(*gatewaytest.Request) (any, *gatewaytest.Error) { return health, nil })
 	gw.Handle(methodFlood, sendFlood)
+	floods()
 	l, err := gw.ListenOn("127.0.0.1:0")
 	if err != nil {
 		return err
@@ -43,24 +44,37 @@ var health = json.RawMessage(`{"ok":true,"ts":1795300069025,"durationMs":1,"chan
 	`"heartbeatSeconds":1800,"defaultAgentId":"main","agents":[{"agentId":"main","isDefault":true,"heartbeat":{"enabled":true,"every":"30m"}}],` +
 	`"sessions":{"path":"/home/user/.openclaw/agents/main/sessions/sessions.json","count":0,"recent":[]}}`)
 
-// sendFlood writes events that look like those of a running chat.
-func sendFlood(r *gatewaytest.Request) (any, *gatewaytest.Error) {
-	var p flood
-	if err := json.Unmarshal(r.Params, &p); err != nil {
-		return nil, &gatewaytest.Error{Code: "INVALID_REQUEST", Message: err.Error()}
-	}
-	seq := 0
-	for seq < p.N {
-		var batch bytes.Buffer
-		for range min(floodBatch, p.N-seq) {
+// maxFlood is how many events the server has ready.
+const maxFlood = 200000
+
+// floods are batches of events that look like those of a running chat, ready
+// for the wire: the server shall not be what is measured.
+var floods = sync.OnceValue(func() [][]byte {
+	var batches [][]byte
+	for seq := 0; seq < maxFlood; {
+		var batch []byte
+		for range floodBatch {
 			seq++
 			event := fmt.Appendf(nil, `{"type":"event","event":"chat","payload":{"runId":"run-1","sessionKey":"agent:main:main","state":"delta",`+
 				`"message":{"role":"assistant","content":[{"type":"text","text":"word number %d of a long answer"}]}},"seq":%d}`, seq, seq)
-			batch.Write(gatewaytest.TextFrame(event))
+			batch = append(batch, gatewaytest.TextFrame(event)...)
 		}
-		r.Conn.RawBytes(batch.Bytes())
+		batches = append(batches, batch)
 	}
-	return map[string]int{"sent": seq}, nil
+	return batches
+})
+
+// sendFlood sends as many events as asked for, rounded up to whole batches.
+func sendFlood(r *gatewaytest.Request) (any, *gatewaytest.Error) {
+	var p flood
+	if err := json.Unmarshal(r.Params, &p); err != nil || p.N > maxFlood {
+		return nil, &gatewaytest.Error{Code: "INVALID_REQUEST", Message: "bad flood"}
+	}
+	batches := floods()[:(p.N+floodBatch-1)/floodBatch]
+	for _, batch := range batches {
+		r.Conn.RawBytes(batch)
+	}
+	return map[string]int{"sent": len(batches) * floodBatch}, nil
 }
 
 // startServer starts the server's process; the returned function ends it.

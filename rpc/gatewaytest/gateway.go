@@ -100,6 +100,7 @@ type Gateway struct {
 
 	mu         sync.Mutex
 	handlers   map[string]Handler
+	fast       map[string]Handler
 	conns      map[*Conn]struct{} // after hello
 	all        map[*Conn]struct{}
 	received   []Request
@@ -138,7 +139,7 @@ func New(cfg Config) *Gateway {
 	ctx, cancel := context.WithCancel(context.Background())
 	gw := &Gateway{
 		cfg: cfg, token: cfg.Token, starting: cfg.Starting, ctx: ctx, cancel: cancel,
-		handlers: map[string]Handler{}, conns: map[*Conn]struct{}{}, all: map[*Conn]struct{}{}, started: time.Now(),
+		handlers: map[string]Handler{}, fast: maps.Clone(builtin), conns: map[*Conn]struct{}{}, all: map[*Conn]struct{}{}, started: time.Now(),
 		issued: map[string]string{}, paired: map[string]bool{},
 	}
 	gw.gate.open = make(chan struct{})
@@ -170,6 +171,14 @@ func (gw *Gateway) Handle(method string, handler Handler) {
 	gw.mu.Lock()
 	defer gw.mu.Unlock()
 	gw.handlers[method] = handler
+}
+
+// HandleFast makes handler answer method on the connection's reading goroutine:
+// it must not block. Benchmarks use it.
+func (gw *Gateway) HandleFast(method string, handler Handler) {
+	gw.mu.Lock()
+	defer gw.mu.Unlock()
+	gw.fast[method] = handler
 }
 
 // Emit sends an event to all connected clients.

@@ -8,29 +8,30 @@ import (
 // events are those the real gateway advertises that a supervisor cares for.
 var events = []string{"connect.challenge", "agent", "chat", "presence", "tick", "shutdown", "health", "heartbeat", "cron", "config.changed", "update.available"}
 
-// builtin are the methods that answer without a handler.
-var builtin = map[string]func(*Gateway) any{
-	"health": func(gw *Gateway) any {
-		return map[string]any{"ok": true, "ts": time.Now().UnixMilli(), "durationMs": 0, "channels": map[string]any{}, "channelOrder": []string{}}
+// builtin are the methods that are there from the start.
+var builtin = map[string]Handler{
+	"health": func(*Request) (any, *Error) {
+		return map[string]any{"ok": true, "ts": time.Now().UnixMilli(), "durationMs": 0, "channels": map[string]any{}, "channelOrder": []string{}}, nil
 	},
-	"status": func(gw *Gateway) any {
-		return map[string]any{"runtimeVersion": gw.cfg.Version, "pid": gw.cfg.PID, "shutdownBudget": map[string]any{"activeWork": 0}}
+	"status": func(r *Request) (any, *Error) {
+		gw := r.Conn.gw
+		return map[string]any{"runtimeVersion": gw.cfg.Version, "pid": gw.cfg.PID, "shutdownBudget": map[string]any{"activeWork": 0}}, nil
 	},
-	"system.info": func(gw *Gateway) any {
-		return map[string]any{"pid": gw.cfg.PID}
+	"system.info": func(r *Request) (any, *Error) {
+		return map[string]any{"pid": r.Conn.gw.cfg.PID}, nil
 	},
-	"gateway.identity.get": func(*Gateway) any {
-		return map[string]any{"deviceId": "gateway", "publicKey": "gateway"}
+	"gateway.identity.get": func(*Request) (any, *Error) {
+		return map[string]any{"deviceId": "gateway", "publicKey": "gateway"}, nil
 	},
-	"gateway.restart.preflight": func(*Gateway) any {
-		return map[string]any{"safe": true, "counts": map[string]any{"totalActive": 0}, "blockers": []any{}, "summary": "safe to restart now"}
+	"gateway.restart.preflight": func(*Request) (any, *Error) {
+		return map[string]any{"safe": true, "counts": map[string]any{"totalActive": 0}, "blockers": []any{}, "summary": "safe to restart now"}, nil
 	},
-	"channels.status": func(*Gateway) any {
-		return map[string]any{"channels": map[string]any{}, "channelAccounts": map[string]any{}}
+	"channels.status": func(*Request) (any, *Error) {
+		return map[string]any{"channels": map[string]any{}, "channelAccounts": map[string]any{}}, nil
 	},
 }
 
-// since3 are the built-in methods that protocol 3 gateways (2026.3) do not have.
+// notIn3 are the built-in methods that protocol 3 gateways (2026.3) do not have.
 var notIn3 = []string{"system.info", "gateway.identity.get", "gateway.restart.preflight"}
 
 // unscoped are the methods that need no scope.
@@ -39,7 +40,7 @@ var unscoped = []string{"health"}
 // methods lists what is advertised; gw.mu is held.
 func (gw *Gateway) methods() []string {
 	var names []string
-	for name := range builtin {
+	for name := range gw.fast {
 		if !gw.lacks(name) {
 			names = append(names, name)
 		}
@@ -69,28 +70,30 @@ func (gw *Gateway) record(r Request) {
 func (gw *Gateway) route(r *Request) (Handler, *Error) {
 	gw.record(*r)
 	gw.mu.Lock()
-	handler, draining := gw.handlers[r.Method], gw.draining
+	handler, fast, draining := gw.handlers[r.Method], gw.fast[r.Method], gw.draining
 	gw.mu.Unlock()
-	answer := builtin[r.Method]
+	if gw.lacks(r.Method) {
+		fast = nil
+	}
 	switch {
 	case r.Method == "connect":
 		return nil, refuse("connect is only valid as the first request", nil)
 	case draining:
 		return nil, &Error{Code: "UNAVAILABLE", Message: r.Method + " unavailable during gateway restart", Retryable: true, RetryAfterMs: 1000,
 			Details: map[string]any{"method": r.Method, "reason": "gateway-restarting", "phase": "accepting"}}
-	case handler == nil && (answer == nil || gw.lacks(r.Method)):
+	case handler == nil && fast == nil:
 		return nil, refuse("unknown method: "+r.Method, nil)
 	case !r.Conn.allowed(r.Method):
 		return nil, gw.missingScope()
+	case handler == nil:
+		payload, failed := fast(r)
+		r.Answer(payload, failed)
+		return nil, nil
 	case gw.inFlight.Add(1) > maxInFlight && gw.cfg.Protocol > 3:
 		gw.inFlight.Add(-1)
 		return nil, &Error{Code: "UNAVAILABLE", Message: "The server is busy. Please try again in a moment.", Retryable: true}
-	case handler != nil:
-		return handler, nil
 	}
-	gw.inFlight.Add(-1)
-	r.Conn.answer(r.ID, answer(gw), nil)
-	return nil, nil
+	return handler, nil
 }
 
 func (c *Conn) allowed(method string) bool {
