@@ -52,7 +52,7 @@ func runtimeCause(err error) error {
 	}
 	code := map[openclaw.MissingKind]CauseCode{
 		openclaw.NodeMissing:        NodeMissing,
-		openclaw.NodeUnsuitable:     NodeTooOld,
+		openclaw.NodeTooOld:         NodeTooOld,
 		openclaw.OpenClawMissing:    OpenClawMissing,
 		openclaw.ConfiguredUnusable: RuntimeBroken,
 	}[missing.Kind]
