@@ -24,6 +24,8 @@ func (g *generation) accepted(s *rpc.Session) {
 	g.bootID, g.rebooted = hello.Server.BootID, false
 	g.log.Info("gateway ready", "version", hello.Server.Version, "protocol", hello.Protocol, "mode", g.mode, "timing", g.timing.timing().String())
 	g.note(func(r *recorder) { r.session = s })
+	g.hub.connect(s)
+	g.hub.emit(rpc.Event{Name: EventReady})
 	g.tell(func(st *Status) {
 		st.State, st.Phase, st.Mode = Running, Ready, g.mode
 		st.ConnectedAt = now
@@ -35,6 +37,9 @@ func (g *generation) accepted(s *rpc.Session) {
 		st.SlowStart, st.LastLine, st.NextRetryAt = false, "", time.Time{}
 		st.Facts = Facts{ProcessAlive: true, PortOpen: true, ProtocolAlive: true, RPCAlive: true}
 		st.Health = Health{Level: Healthy}
+		if len(st.Missing) > 0 {
+			st.Health = st.Health.with(reason(ReasonEnvironment, st.Missing))
+		}
 		if g.cfg.IdentityProblem != "" {
 			st.Health = st.Health.with(reason(ReasonIdentity, g.cfg.IdentityProblem))
 		}

@@ -49,12 +49,15 @@ type generation struct {
 
 	// tell hands a change of the status to the owner, in order.
 	tell func(func(*Status))
+	hub  *hub
 	// note writes into the diagnostics the owner keeps.
 	note func(func(*recorder))
 	// commands are restarts and reloads for the gateway that runs.
 	commands chan command
 	// rung wakes the ladder to go one rung down.
 	rung chan struct{}
+	// awake says that the machine has slept.
+	awake chan struct{}
 	// retry wakes a generation that waits for a person.
 	retry   chan struct{}
 	mode    Mode
@@ -283,6 +286,9 @@ func (g *generation) exited() <-chan struct{} {
 // connection that ended while the process lives. One connection probes and
 // connects.
 func (g *generation) connect(ctx context.Context) error {
+	if err := g.awaitAnnouncedStop(ctx); err != nil {
+		return err
+	}
 	soft := time.NewTimer(g.p.SoftStart)
 	defer soft.Stop()
 	limit := g.p.HardStart
@@ -327,6 +333,27 @@ func (g *generation) connect(ctx context.Context) error {
 				wait = nil
 			}
 		}
+	}
+}
+
+// announcedStop is how long a gateway that announced its stop may take to end:
+// idle ones need half a second (measured).
+const announcedStop = 10 * time.Second
+
+// awaitAnnouncedStop does not disturb a gateway that said it is stopping
+// (BEHAVIOUR G2).
+func (g *generation) awaitAnnouncedStop(ctx context.Context) error {
+	n := g.notice()
+	if n == nil || n.Restarts || g.proc == nil {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-g.exited():
+		return g.exit(ctx)
+	case <-time.After(announcedStop):
+		return nil
 	}
 }
 

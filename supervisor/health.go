@@ -24,7 +24,7 @@ var reasonText = map[ReasonCode]struct {
 	ReasonDrift:           {Degraded, "The configuration on disk is not the one that runs"},
 	ReasonConfigInvalid:   {Degraded, "The configuration on disk is invalid; the last good one runs (%v)"},
 	ReasonIdentity:        {Degraded, "%v"},
-	ReasonEnvironment:     {Degraded, "%v"},
+	ReasonEnvironment:     {Degraded, "Missing on this computer: %v"},
 	ReasonUpdate:          {Degraded, "OpenClaw %v is installed; restart to use it"},
 	ReasonNoRPC:           {Degraded, "Attached, but not signed in (%v)"},
 }

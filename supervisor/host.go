@@ -32,6 +32,8 @@ type Host interface {
 	Repair(ctx context.Context, r openclaw.Runtime) (output string, err error)
 	// GatewayConfig reads the gateway's own configuration file.
 	GatewayConfig() (openclaw.Config, error)
+	// Missing names what OpenClaw's skills need and the machine lacks. It may be slow.
+	Missing(ctx context.Context) []string
 	// Obstacle looks for what makes a start fail whatever the gateway's last words
 	// were: a state directory that cannot be written, a full disk.
 	Obstacle() (Cause, bool)

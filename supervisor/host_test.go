@@ -37,6 +37,7 @@ type fakeHost struct {
 	repairs  int
 	repaired string
 	obstacle *Cause
+	lacks    []string
 	config   openclaw.Config
 }
 
@@ -193,6 +194,8 @@ func (h *fakeHost) GatewayConfig() (openclaw.Config, error) {
 	return h.config, nil
 }
 
+func (h *fakeHost) Missing(context.Context) []string { return h.lacks }
+
 func (h *fakeHost) Obstacle() (Cause, bool) {
 	if h.obstacle == nil {
 		return Cause{}, false
@@ -284,7 +287,7 @@ func (p *fakeProcess) Terminate() error {
 	p.mu.Unlock()
 	if !ignored {
 		p.gw.Shutdown(0)
-		time.AfterFunc(p.b.stop, func() { p.finish(Exit{}) })
+		time.AfterFunc(max(p.b.stop, 150*time.Millisecond), func() { p.finish(Exit{}) })
 	}
 	return nil
 }

@@ -32,7 +32,9 @@ func (g *generation) end(err error) Outcome {
 	default:
 		o.Cause = Cause{Code: Internal, Detail: err.Error()}
 	}
-	if g.proc != nil {
+	if g.proc == nil {
+		g.letGo(o.Order)
+	} else {
 		g.ladder(o.Order, o.Cause)
 		exit := g.proc.Exit()
 		o.Exit = &exit
@@ -40,6 +42,35 @@ func (g *generation) end(err error) Outcome {
 		<-g.outDone
 	}
 	return o
+}
+
+// stopMethods are what a gateway could be asked to end with. None of the measured
+// ones (2026.3 to 2026.9) has them; one that does says so in its hello.
+var stopMethods = []string{"gateway.shutdown", "gateway.stop", "shutdown"}
+
+// letGo leaves a gateway that somebody else runs. An explicit stop asks it to
+// end, where it offers that (BEHAVIOUR C2); nothing else ends it.
+func (g *generation) letGo(o *order) {
+	s := g.drainSession
+	if s == nil {
+		return
+	}
+	defer s.Close()
+	g.drainSession = nil
+	if o == nil || o.For != "stop" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), g.p.VerifyTimeout)
+	defer cancel()
+	for _, method := range stopMethods {
+		if !s.Supports(method) {
+			continue
+		}
+		if err := s.Call(ctx, method, nil, nil); err != nil {
+			g.log.Warn("the gateway refused to stop", "method", method, "err", err)
+		}
+		return
+	}
 }
 
 // ladder takes the process down. Without an order it has failed in some way and

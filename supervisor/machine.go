@@ -150,6 +150,22 @@ func (m *Machine) FreePort(p int) int {
 	return 0
 }
 
+// Missing implements Host.
+func (m *Machine) Missing(ctx context.Context) []string {
+	r, err := m.Runtime(ctx)
+	if err != nil {
+		return nil // the start says it better
+	}
+	for _, dir := range filepath.SplitList(r.Path) {
+		for _, name := range []string{"python3", "python", "python3.exe", "python.exe"} {
+			if info, err := os.Stat(filepath.Join(dir, name)); err == nil && !info.IsDir() {
+				return nil
+			}
+		}
+	}
+	return []string{"Python, which some skills need"}
+}
+
 // Obstacle implements Host: the gateway's own words mislead for a state
 // directory that is a file or cannot be written, and for a full disk (measured,
 // OpenClaw 2026.9.6 speaks of a state migration).

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"clawtray/rpc"
@@ -15,6 +16,7 @@ import (
 func (g *generation) serve(ctx context.Context) error {
 	s := g.session
 	defer func() {
+		g.hub.connect(nil)
 		if g.drainSession != s { // kept for the ladder: active work is asked about over it
 			s.Close()
 		}
@@ -26,7 +28,6 @@ func (g *generation) serve(ctx context.Context) error {
 	defer stop()
 
 	ready := make(chan bool, 1)
-	g.helpers.Go(func() { g.awaitReadiness(work, ready) })
 	health := s.Subscribe(4, "health", "config.changed")
 	defer health.Close()
 	tend := time.NewTicker(g.p.Tend)
@@ -34,14 +35,23 @@ func (g *generation) serve(ctx context.Context) error {
 	verdicts := make(chan judgement, 1)
 	verifying := false
 	ended := make(chan error, 1) // a command that wants the generation to end
+	var suppressed atomic.Bool
 	look := func() { g.helpers.Go(func() { g.lookAtConfig(work, s) }) }
 	look()
+	g.helpers.Go(func() {
+		g.awaitReadiness(work, ready)
+		g.lookAtBreaker(work, &suppressed)
+	})
 
 	for {
 		select {
 		case <-ctx.Done():
 			return g.leave(s, context.Cause(ctx))
 		case <-g.exited():
+			select { // the socket of a dead process closes at once; its last words tell what the exit means
+			case <-s.Done():
+			case <-time.After(lastWords):
+			}
 			g.lastClose = closeOf(s)
 			return g.exit(ctx)
 		case <-s.Done():
@@ -60,6 +70,9 @@ func (g *generation) serve(ctx context.Context) error {
 			}
 		case <-tend.C:
 			look()
+			if suppressed.Load() { // the breaker clears itself in the running gateway
+				g.helpers.Go(func() { g.lookAtBreaker(work, &suppressed) })
+			}
 		case silence := <-g.silence:
 			if silence.Misses == 0 {
 				g.tell(func(st *Status) { st.Health = st.Health.without(ReasonHeartbeatMissed, ReasonVerifying, ReasonBusy) })
@@ -77,6 +90,8 @@ func (g *generation) serve(ctx context.Context) error {
 				return Cause{Code: Hung, Detail: "no sign of life on any path", LastLine: g.lastLine()}
 			}
 			g.tell(func(st *Status) { st.Health = st.Health.without(ReasonVerifying, ReasonBusy) })
+		case <-g.awake:
+			g.helpers.Go(func() { g.checkAfterSleep(work, s) })
 		case c := <-g.commands:
 			g.helpers.Go(func() {
 				if err := g.perform(work, s, c); err != nil {
@@ -92,12 +107,9 @@ func (g *generation) serve(ctx context.Context) error {
 	}
 }
 
-// leave ends serving on purpose. The ladder goes on with the connection of a
-// process that is ours.
+// leave ends serving on purpose. What follows goes on with the connection.
 func (g *generation) leave(s *rpc.Session, why error) error {
-	if g.mode == Managed {
-		g.drainSession = s
-	}
+	g.drainSession = s
 	return why
 }
 
@@ -140,9 +152,6 @@ func (g *generation) awaitReadiness(ctx context.Context, ready chan<- bool) {
 		r, err := g.readyz(ctx)
 		if err == nil && r.Ready {
 			ready <- true
-			if len(r.Suppressed) > 0 {
-				g.tell(func(st *Status) { st.Health = st.Health.with(reason(ReasonSafeMode, r.Suppressed)) })
-			}
 			return
 		}
 		select {
@@ -156,6 +165,33 @@ func (g *generation) awaitReadiness(ctx context.Context, ready chan<- bool) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// checkAfterSleep drops a connection that did not survive the sleep, so that
+// serve makes a new one to the same process at once.
+func (g *generation) checkAfterSleep(ctx context.Context, s *rpc.Session) {
+	ctx, cancel := context.WithTimeout(ctx, g.p.VerifyTimeout)
+	defer cancel()
+	if err := s.Ping(ctx); err != nil && ctx.Err() == context.DeadlineExceeded {
+		g.log.Info("the connection did not survive the sleep")
+		s.Abort(err)
+	}
+}
+
+// lookAtBreaker shows whether the gateway keeps its channels off after unclean
+// ends of its own counting (BEHAVIOUR B10).
+func (g *generation) lookAtBreaker(ctx context.Context, suppressed *atomic.Bool) {
+	r, err := g.readyz(ctx)
+	if err != nil {
+		return
+	}
+	suppressed.Store(len(r.Suppressed) > 0)
+	g.tell(func(st *Status) {
+		st.Health = st.Health.without(ReasonSafeMode)
+		if len(r.Suppressed) > 0 {
+			st.Health = st.Health.with(reason(ReasonSafeMode, r.Suppressed))
+		}
+	})
 }
 
 // perform carries out a restart or a reload on the running gateway. A non-nil

@@ -87,6 +87,8 @@ type Status struct {
 	Drift       Drift      `json:"drift,omitzero"`       // BEHAVIOUR E6
 	Incidents   []Incident `json:"incidents,omitempty"`  // newest first, at most MaxIncidents
 
+	// Missing is what a check beside the start found wanting (BEHAVIOUR B4).
+	Missing []string `json:"missing,omitempty"`
 	// InstalledVersion is set when the package on disk is not the version that runs (PAINS P18).
 	InstalledVersion string `json:"installedVersion,omitempty"`
 	// Install is the progress of the managed runtime while Installing.

@@ -3,10 +3,12 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
+	"sync"
 	"time"
 
 	"clawtray/rpc"
@@ -20,6 +22,7 @@ type Supervisor struct {
 	host  Host
 	log   *slog.Logger
 	board *board
+	hub   *hub
 
 	inbox chan func(*owner) // everything that reaches the owner, in order
 	ended chan struct{}     // closed when Run has returned
@@ -38,7 +41,7 @@ func New(cfg Config, host Host) *Supervisor {
 	}
 	first := Status{State: Stopped, Since: time.Now(), Port: cfg.Port, MaxAttempts: cfg.Policy.Backoff.Attempts,
 		Health: Health{}.with(reason(ReasonNotRunning, nil))}
-	return &Supervisor{cfg: cfg, host: host, log: cfg.Log, board: newBoard(first),
+	return &Supervisor{cfg: cfg, host: host, log: cfg.Log, board: newBoard(first), hub: newHub(),
 		inbox: make(chan func(*owner)), ended: make(chan struct{})}
 }
 
@@ -76,9 +79,12 @@ func (s *Supervisor) Do(ctx context.Context, r Request) (Answer, error) {
 // pending is a request that has not been answered yet.
 type pending struct {
 	request  Request
-	launches int  // how often the gateway had been started when it was asked for
-	failures int  // and how often it had failed
-	sent     bool // handed to the generation
+	launches int       // how often the gateway had been started when it was asked for
+	failures int       // and how often it had failed
+	sent     bool      // handed to the generation
+	held     bool      // waits for the end of a burst
+	leader   *pending  // of a burst: its answer is ours
+	due      time.Time // when held ends
 	answer   Answer
 	err      error
 	done     chan struct{}
@@ -112,7 +118,9 @@ type owner struct {
 	quit    *pending // the ladder of a Quit is under way, or done
 	repair  bool     // the next generation runs doctor first
 
-	failures int // how often State became Failed
+	failures   int         // how often State became Failed
+	quietUntil time.Time   // after sleep: nothing counts, nobody is told
+	burst      *time.Timer // ends the debounce of programmatic restarts and of reloads
 }
 
 // running is a generation with the owner's ends of its channels.
@@ -125,8 +133,14 @@ type running struct {
 // Run supervises until ctx ends or a Quit is done. It returns after everything
 // of ours has ended.
 func (s *Supervisor) Run(ctx context.Context) error {
-	o := &owner{Supervisor: s, status: s.Status(), retry: stoppedTimer(), forgive: stoppedTimer()}
+	o := &owner{Supervisor: s, status: s.Status(), retry: stoppedTimer(), forgive: stoppedTimer(), burst: stoppedTimer()}
 	defer close(s.ended)
+	beside, end := context.WithCancel(context.Background())
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer end()
+	helpers.Go(func() { s.watchClock(beside) })
+	helpers.Go(func() { s.checkEnvironment(beside) })
 	done := ctx.Done()
 	for !o.finished() {
 		select {
@@ -134,6 +148,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			act(o)
 		case <-o.retry.C:
 			o.launch()
+		case <-o.burst.C:
+			o.burstOver()
 		case <-o.forgive.C:
 			o.history = o.history.Forgiven()
 			o.status.Attempts = 0
@@ -242,12 +258,14 @@ func (o *owner) supersede() {
 // restart keeps the request; settle hands it to the gateway as soon as that
 // runs. Only what cannot wait for it is done here.
 func (o *owner) restart(p *pending, cause Cause) {
+	if p.request.Automatic || p.request.Intent == Reload && o.gen != nil {
+		o.hold(p)
+		return
+	}
 	o.wanted = true
 	switch {
 	case o.gen == nil:
-		if !p.request.Automatic {
-			o.history = History{}
-		}
+		o.history = History{}
 		o.retry.Stop()
 		o.status.Cause = cause
 		o.launch()
@@ -305,9 +323,9 @@ func (o *owner) quitting(p *pending, cause Cause) {
 func (o *owner) launch() {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	g := &generation{
-		cfg: &o.cfg, p: o.cfg.Policy, host: o.host, log: o.log,
+		cfg: &o.cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub,
 		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1),
-		silence: make(chan rpc.Silence, 1), timing: &stopwatch{}, repair: o.repair,
+		silence: make(chan rpc.Silence, 1), awake: make(chan struct{}, 1), timing: &stopwatch{}, repair: o.repair,
 	}
 	o.repair = false
 	o.status.Launches++
@@ -375,7 +393,7 @@ func (o *owner) changed(before Status, now time.Time) {
 }
 
 // quiet reports whether trouble now is what a person asked for.
-func (o *owner) quiet() bool { return len(o.waiting) > 0 }
+func (o *owner) quiet() bool { return len(o.waiting) > 0 || time.Now().Before(o.quietUntil) }
 
 // enter moves to a state by the owner's own decision.
 func (o *owner) enter(s State, c Cause) {
@@ -390,6 +408,9 @@ func (o *owner) over(out Outcome) {
 	o.gen = nil
 	o.forgive.Stop()
 	now := time.Now()
+	if out.Exit != nil {
+		o.hub.emit(rpc.Event{Name: EventExit, Payload: fmt.Appendf(nil, "%q", out.Exit.String())})
+	}
 	o.log.Info("generation ended", "cause", out.Cause.Code, "why", out.Cause.Sentence(), "ready", out.ReadyFor.Round(time.Millisecond))
 	o.status = o.status.reset()
 	if out.Order != nil && out.Order.For != "restart" || !o.wanted {
@@ -426,6 +447,9 @@ func (o *owner) stopped(c Cause) {
 // decide asks the policy what to do about an end that nobody ordered.
 func (o *owner) decide(out Outcome, now time.Time) {
 	d, h := Decide(o.cfg.Policy, o.history, out, now, rand.Float64())
+	if now.Before(o.quietUntil) && d.Verdict == StartAgain {
+		h.Tries, h.Attempts, h.Restarts = o.history.Tries, o.history.Attempts, o.history.Restarts
+	}
 	o.history = h
 	o.status.Attempts = h.Attempts
 	o.log.Warn("decided", "verdict", d.Verdict.String(), "delay", d.Delay, "reason", d.Reason.Code, "why", d.Reason.Error())
@@ -496,6 +520,11 @@ func (o *owner) settle() {
 			o.settleRestart(p)
 		}
 	}
+	for _, p := range o.waiting {
+		if l := p.leader; l != nil && closed(l.done) {
+			p.finish(o.status, l.answer, l.err)
+		}
+	}
 	kept := o.waiting[:0]
 	for _, p := range o.waiting {
 		if !closed(p.done) {
@@ -526,7 +555,7 @@ func (o *owner) settleRestart(p *pending) {
 			a = Answer{Result: ResultAppliedByRestart, Message: "The configuration was applied by a restart."}
 		}
 		p.finish(o.status, a, nil)
-	case running && !p.sent && !o.status.Stopping():
+	case running && !p.sent && !p.held && p.leader == nil && !o.status.Stopping():
 		o.forward(p)
 	case o.status.State == Failed && o.failures > p.failures:
 		p.finish(o.status, Answer{}, o.status.Cause)
