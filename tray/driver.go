@@ -1,0 +1,134 @@
+package tray
+
+import (
+	"strings"
+
+	"clawtray/assets"
+)
+
+// surface is what a tray library can do. The real one is systray; tests count calls.
+type surface interface {
+	SetIcon(assets.Icon)
+	SetTooltip(string)
+	Add(parent entry, it Item) entry
+	AddSeparator()
+	// Clicks are the entries a person clicked, in order; none is lost.
+	Clicks() <-chan ID
+}
+
+// entry is one line of a real menu; *systray.MenuItem is one.
+type entry interface {
+	SetTitle(string)
+	Enable()
+	Disable()
+	Check()
+	Uncheck()
+	Show()
+	Hide()
+}
+
+// driver brings a surface to show menus. The entries are made once; after that
+// only differences are applied, because each call closes the open menu on some
+// desktops, and rebuilding leaks handles on others.
+type driver struct {
+	surface surface
+	entries map[ID]entry
+	shown   Menu
+}
+
+// build makes every entry that m has, which is every entry there ever will be.
+func build(s surface, m Menu) *driver {
+	d := &driver{surface: s, entries: map[ID]entry{}, shown: m}
+	s.SetIcon(m.Icon)
+	s.SetTooltip(m.Tooltip)
+	d.add(nil, m.Items)
+	return d
+}
+
+func (d *driver) add(parent entry, items []Item) {
+	for _, it := range items {
+		if it.ID == "" {
+			d.surface.AddSeparator()
+			continue
+		}
+		e := d.surface.Add(parent, it)
+		d.entries[it.ID] = e
+		d.add(e, it.Sub)
+		if it.Disabled {
+			e.Disable()
+		}
+		if it.Hidden {
+			e.Hide() // last: other calls show it again on Windows
+		}
+	}
+}
+
+// apply shows m. It reports whether anything differed.
+func (d *driver) apply(m Menu) bool {
+	changed := false
+	if m.Icon != d.shown.Icon {
+		d.surface.SetIcon(m.Icon)
+		changed = true
+	}
+	if m.Tooltip != d.shown.Tooltip {
+		d.surface.SetTooltip(m.Tooltip)
+		changed = true
+	}
+	changed = d.diff(d.shown.Items, m.Items) || changed
+	d.shown = m
+	return changed
+}
+
+func (d *driver) diff(old, new []Item) bool {
+	changed := false
+	for i, it := range new {
+		if it.ID == "" {
+			continue
+		}
+		was := old[i]
+		changed = d.update(d.entries[it.ID], was, it) || changed
+		changed = d.diff(was.Sub, it.Sub) || changed
+	}
+	return changed
+}
+
+// update changes one entry. A hidden one is left as it is: on Windows any
+// change shows it. What it missed is made up for when it is shown.
+func (d *driver) update(e entry, was, now Item) bool {
+	if now.Hidden {
+		if !was.Hidden {
+			e.Hide()
+		}
+		return !was.Hidden
+	}
+	appears := was.Hidden
+	if appears || was.Title != now.Title {
+		e.SetTitle(label(now.Title))
+	}
+	if appears || was.Disabled != now.Disabled {
+		set(now.Disabled, e.Disable, e.Enable)
+	}
+	if now.Check != Uncheckable && (appears || was.Check != now.Check) {
+		set(now.Check == Checked, e.Check, e.Uncheck)
+	}
+	if appears {
+		e.Show()
+	}
+	return appears || was.Title != now.Title || was.Disabled != now.Disabled || was.Check != now.Check
+}
+
+func set(on bool, yes, no func()) {
+	if on {
+		yes()
+	} else {
+		no()
+	}
+}
+
+// label doubles what the system would take for a keyboard mnemonic.
+func label(title string) string {
+	if mnemonic == "" {
+		return title
+	}
+	return strings.ReplaceAll(title, mnemonic, mnemonic+mnemonic)
+}

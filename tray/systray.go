@@ -1,0 +1,68 @@
+//go:build !darwin || cgo
+
+package tray
+
+import (
+	"context"
+	"sync"
+
+	"clawtray/assets"
+
+	"fyne.io/systray"
+)
+
+// widget is the surface made of fyne.io/systray.
+type widget struct {
+	ctx    context.Context
+	clicks chan ID
+	wg     sync.WaitGroup
+}
+
+// clickQueue is how many clicks may wait; nobody clicks faster than they are handled.
+const clickQueue = 64
+
+func newWidget(ctx context.Context) *widget {
+	return &widget{ctx: ctx, clicks: make(chan ID, clickQueue)}
+}
+
+func (w *widget) SetIcon(i assets.Icon)  { setIcon(i) }
+func (w *widget) SetTooltip(text string) { systray.SetTooltip(text) }
+func (w *widget) AddSeparator()          { systray.AddSeparator() }
+func (w *widget) Clicks() <-chan ID      { return w.clicks }
+
+func (w *widget) Add(parent entry, it Item) entry {
+	m := w.item(parent, it)
+	// systray drops a click when nobody waits for it at that moment, so each
+	// entry has a goroutine that does nothing else.
+	w.wg.Go(func() {
+		for {
+			select {
+			case <-w.ctx.Done():
+				return
+			case _, ok := <-m.ClickedCh:
+				if !ok {
+					return
+				}
+				select {
+				case w.clicks <- it.ID:
+				case <-w.ctx.Done():
+				}
+			}
+		}
+	})
+	return m
+}
+
+func (w *widget) item(parent entry, it Item) *systray.MenuItem {
+	title, checkable, checked := label(it.Title), it.Check != Uncheckable, it.Check == Checked
+	p, _ := parent.(*systray.MenuItem)
+	switch {
+	case p == nil && checkable:
+		return systray.AddMenuItemCheckbox(title, "", checked)
+	case p == nil:
+		return systray.AddMenuItem(title, "")
+	case checkable:
+		return p.AddSubMenuItemCheckbox(title, "", checked)
+	}
+	return p.AddSubMenuItem(title, "")
+}
