@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +19,7 @@ import (
 	"clawtray/supervisor/control"
 	"clawtray/supervisor/openclaw"
 	"clawtray/supervisor/settings"
+	"clawtray/tray"
 )
 
 // Set by the linker.
@@ -146,18 +146,29 @@ func run(ctx context.Context, f flags) error {
 	if f.trace {
 		config.Trace = log
 	}
-	return supervise(ctx, supervisor.New(config, machine), instance, f, log)
+	s := supervisor.New(config, machine)
+	var show func(context.Context) error
+	if !f.headless {
+		options := trayOptions(s, machine, dirs, set, log)
+		show = func(ctx context.Context) error { return tray.Run(ctx, options) }
+	}
+	return supervise(ctx, s, instance, show)
 }
 
-// supervise runs the parts side by side until the supervisor has ended.
-func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.Instance, f flags, log *slog.Logger) error {
+// supervise runs the parts side by side until the supervisor has ended; show, if
+// any, on this goroutine, because some systems want their tray on the main thread.
+func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.Instance, show func(context.Context) error) error {
 	after, end := context.WithCancel(context.Background()) // outlives ctx: the last answers go out after the gateway has ended
 	served := make(chan error, 1)
 	go func() { served <- control.Serve(after, instance, s) }()
 	go s.Do(after, supervisor.Request{Intent: supervisor.Start, Automatic: true, Cause: supervisor.Cause{Code: supervisor.AutoStart}})
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
+	var shown error
+	if show != nil {
+		shown = show(after) // returns when the supervisor has ended
+	}
 	err := <-ended
 	end()
-	return errors.Join(err, <-served)
+	return errors.Join(err, shown, <-served)
 }

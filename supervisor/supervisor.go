@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
 	"reflect"
 	"sync"
 	"time"
@@ -49,8 +50,23 @@ func New(cfg Config, host Host) *Supervisor {
 func (s *Supervisor) Status() Status { return s.board.status() }
 
 // Watch yields the newest status at once and then every later one in order,
-// until ctx ends. A slow observer delays nobody and misses nothing.
-func (s *Supervisor) Watch(ctx context.Context) iter.Seq[Status] { return s.board.watch(ctx) }
+// until ctx or Run ends. A slow observer delays nobody and misses nothing.
+func (s *Supervisor) Watch(ctx context.Context) iter.Seq[Status] { return s.board.watch(ctx, s.ended) }
+
+// Dashboard is the address of the gateway's Control UI, already signed in: the
+// token travels in the fragment, which browsers keep to themselves and the page
+// removes (measured, OpenClaw 2026.9.6). It is a secret: never log it.
+func (s *Supervisor) Dashboard() (string, error) {
+	st := s.Status()
+	if st.State != Running {
+		return "", errors.New("the gateway is not running")
+	}
+	token, err := s.host.Token()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("http://127.0.0.1:%d/#token=%s", st.Port, url.QueryEscape(token.Value)), nil
+}
 
 // ErrEnded is the answer to requests after Run has returned.
 var ErrEnded = errors.New("supervisor: not running")

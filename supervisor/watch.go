@@ -36,8 +36,9 @@ func (b *board) post(s Status) {
 
 func (b *board) status() Status { return b.newest.Load().status }
 
-// watch yields the newest status, then every later one in order, until ctx ends.
-func (b *board) watch(ctx context.Context) iter.Seq[Status] {
+// watch yields the newest status, then every later one in order, until ctx ends,
+// or until ended is closed and all have been seen.
+func (b *board) watch(ctx context.Context, ended <-chan struct{}) iter.Seq[Status] {
 	return func(yield func(Status) bool) {
 		p := b.newest.Load()
 		for yield(p.status) {
@@ -46,6 +47,10 @@ func (b *board) watch(ctx context.Context) iter.Seq[Status] {
 				p = p.next
 			case <-ctx.Done():
 				return
+			case <-ended:
+				if !closed(p.more) {
+					return
+				}
 			}
 		}
 	}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+
+	"clawtray/supervisor"
+	"clawtray/supervisor/openclaw"
+	"clawtray/supervisor/settings"
+	"clawtray/tray"
+)
+
+// trayOptions gives the tray what its entries do.
+func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.Dirs, set settings.Settings, log *slog.Logger) tray.Options {
+	return tray.Options{
+		Gateway:        s,
+		Version:        version,
+		Log:            log,
+		Dashboard:      s.Dashboard,
+		LogFile:        dirs.Log(),
+		ConfigFile:     dirs.File(),
+		OpenClawConfig: openclaw.PathsFrom(m.Env, m.Home).ConfigPath,
+		Settings:       tray.Settings{Notify: tray.Level(set.Notifications)},
+		Diagnostics: func(ctx context.Context) (string, error) {
+			report, err := s.Report(ctx)
+			if err != nil {
+				return "", err
+			}
+			text, err := json.MarshalIndent(report, "", "  ")
+			return string(text), err
+		},
+		Install: func(ctx context.Context) error { return fetchRuntime(ctx, s, m, log) },
+	}
+}
+
+// fetchRuntime installs Node and OpenClaw, then starts the gateway.
+func fetchRuntime(ctx context.Context, s *supervisor.Supervisor, m *supervisor.Machine, log *slog.Logger) error {
+	step := ""
+	o := openclaw.InstallOptions{DataDir: m.Search.DataDir, Home: m.Home, Env: m.Env, Progress: func(p openclaw.Progress) {
+		if p.Step != step {
+			step = p.Step
+			log.Info("installing", "step", step)
+		}
+	}}
+	if _, err := openclaw.Install(ctx, o); err != nil {
+		return err
+	}
+	_, err := s.Do(ctx, supervisor.Request{Intent: supervisor.Retry})
+	return err
+}
