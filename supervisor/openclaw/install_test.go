@@ -391,27 +391,31 @@ func TestN3_CancelledDuringDownload(t *testing.T) {
 	s.must(DefaultOpenClawVersion)
 }
 
-func TestN3_CancelledDuringNpm(t *testing.T) {
+// npm runs by the managed Node, in a PATH that has it first, and nothing of the user's sends it elsewhere.
+func TestN3_NpmEnvironment(t *testing.T) {
 	s := newSite(t)
-	started := filepath.Join(t.TempDir(), "started")
-	s.npm(": >" + started + "\nexec sleep 3600")
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { _, err := s.install(ctx); done <- err }()
-	for !exists(started) {
-		select {
-		case err := <-done:
-			t.Fatal(err)
-		default:
+	seen := filepath.Join(t.TempDir(), "seen")
+	s.npm("env >" + seen)
+	s.o.Env = append(s.o.Env, "NODE_OPTIONS=--bad", "npm_config_global=true", "NPM_CONFIG_PREFIX=/usr", "npm_config_location=global", "npm_config_dry_run=true",
+		"NODE_EXTRA_CA_CERTS=", "HTTPS_PROXY=http://proxy.example", "OPENCLAW_NO_RESPAWN=1")
+	r := s.must(DefaultOpenClawVersion)
+	raw, err := os.ReadFile(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	for key, want := range map[string]string{"HTTPS_PROXY": "http://proxy.example", "npm_config_registry": s.reg.URL} {
+		if got := getenv(env, key); got != want {
+			t.Errorf("%s=%s, want %s", key, got, want)
 		}
 	}
-	cancel()
-	var failed *InstallError
-	if err := <-done; !errors.As(err, &failed) || failed.Kind != Interrupted {
-		t.Fatalf("error %v", err)
+	if got := filepath.SplitList(getenv(env, "PATH")); got[0] != filepath.Dir(r.Node) || !slices.Contains(got, "/usr/bin") {
+		t.Errorf("PATH %q", got)
 	}
-	if got := s.versions(); len(got) != 0 {
-		t.Errorf("left behind: %q", got)
+	for _, key := range []string{"NODE_OPTIONS", "npm_config_global", "NPM_CONFIG_PREFIX", "npm_config_location", "npm_config_dry_run", "OPENCLAW_NO_RESPAWN"} {
+		if v, ok := lookup(env, key); ok {
+			t.Errorf("npm got %s=%s", key, v)
+		}
 	}
 }
 
