@@ -19,7 +19,7 @@ func TestN3_CancelledDuringNpm(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.npm("exec 3>" + fifo + "\nsleep 3600 &\nwait")
+	s.npm("exec 3>" + fifo + "\n(echo >&3; exec sleep 3600) &\nwait")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error, 1)
@@ -35,6 +35,9 @@ func TestN3_CancelledDuringNpm(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer alive.Close()
+	if _, err := alive.Read(make([]byte, 1)); err != nil { // npm's child says that it runs
+		t.Error(err)
+	}
 	cancel()
 	var failed *InstallError
 	if err := <-done; !errors.As(err, &failed) || failed.Kind != Interrupted {
