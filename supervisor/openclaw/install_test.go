@@ -179,6 +179,7 @@ var faults = []struct {
 	{"package without a Node", func(s *site) { s.reg.tarballs[nodePackage()] = pack(s.t, entry{name: "package/README", content: "x"}) }, BadArchive, "holds no Node"},
 	{"package without an npm", func(s *site) { s.reg.tarballs["npm"] = pack(s.t, entry{name: "package/README", content: "x"}) }, BadArchive, "holds no npm"},
 	{"Node that does not run", func(s *site) { s.node("#!/bin/sh\nexit 3\n") }, InstallFailed, "exit status 3: no output"},
+	{"Node for another kind of machine", func(s *site) { s.node("\x7fELF not for here") }, NotRunning, "the new Node cannot be started (fork/exec"},
 	{"Node of another version", func(s *site) { s.node(strings.ReplaceAll(stubNode, "echo v24.21.0", "echo v24.1.0")) }, NotRunning, `answered "v24.1.0"`},
 	{"OpenClaw that does not run", func(s *site) { s.node(strings.ReplaceAll(stubNode, `echo "OpenClaw`, `echo "OpenPaw`)) }, NotRunning, `answered "OpenPaw`},
 	{"npm offline", func(s *site) {
