@@ -219,11 +219,11 @@ var layouts = []layout{
 		node: "/usr/bin/node", nodeFrom: "PATH", entry: home + "/.bun/install/global/node_modules", from: "bun"},
 	{name: "project folder",
 		build: func(m *machine, s *Search) {
-			s.ProjectDir = m.at(home + "/work/bot")
+			s.ProjectDir = m.at(home + "/projects/bot")
 			m.node("/usr/bin/node", "24.21.0")
-			m.openclaw(home+"/work/bot/node_modules", "2026.9.6", engines)
+			m.openclaw(home+"/projects/bot/node_modules", "2026.9.6", engines)
 		},
-		node: "/usr/bin/node", nodeFrom: "system", entry: home + "/work/bot/node_modules", from: "project folder"},
+		node: "/usr/bin/node", nodeFrom: "system", entry: home + "/projects/bot/node_modules", from: "project folder"},
 	{name: "OpenClaw's own installer",
 		build: func(m *machine, s *Search) {
 			m.node(home+"/.openclaw/tools/node-v24.21.0/bin/node", "24.21.0")
