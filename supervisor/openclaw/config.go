@@ -24,8 +24,9 @@ const (
 	maxDebounce = 60 * time.Second
 	// defaultReloadMode is OpenClaw's own default.
 	defaultReloadMode = "hybrid"
-	// maxConfigSize bounds what is read of a file a person writes by hand.
-	maxConfigSize = 8 << 20
+	// maxConfigSize bounds what is read of a file a person writes by hand; deeper nesting than fits
+	// in it could exhaust the decoder's stack.
+	maxConfigSize = 2 << 20
 )
 
 // Paths says where one Gateway keeps its things.

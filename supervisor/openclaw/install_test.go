@@ -179,6 +179,7 @@ var faults = []struct {
 	{"package without a Node", func(s *site) { s.reg.tarballs[nodePackage()] = pack(s.t, entry{name: "package/README", content: "x"}) }, BadArchive, "holds no Node"},
 	{"package without an npm", func(s *site) { s.reg.tarballs["npm"] = pack(s.t, entry{name: "package/README", content: "x"}) }, BadArchive, "holds no npm"},
 	{"Node that does not run", func(s *site) { s.node("#!/bin/sh\nexit 3\n") }, InstallFailed, "exit status 3: no output"},
+	{"Node for another kind of machine", func(s *site) { s.node("\x7fELF not for here") }, NotRunning, "the new Node cannot be started (fork/exec"},
 	{"Node of another version", func(s *site) { s.node(strings.ReplaceAll(stubNode, "echo v24.21.0", "echo v24.1.0")) }, NotRunning, `answered "v24.1.0"`},
 	{"OpenClaw that does not run", func(s *site) { s.node(strings.ReplaceAll(stubNode, `echo "OpenClaw`, `echo "OpenPaw`)) }, NotRunning, `answered "OpenPaw`},
 	{"npm offline", func(s *site) {
@@ -391,27 +392,31 @@ func TestN3_CancelledDuringDownload(t *testing.T) {
 	s.must(DefaultOpenClawVersion)
 }
 
-func TestN3_CancelledDuringNpm(t *testing.T) {
+// npm runs by the managed Node, in a PATH that has it first, and nothing of the user's sends it elsewhere.
+func TestN3_NpmEnvironment(t *testing.T) {
 	s := newSite(t)
-	started := filepath.Join(t.TempDir(), "started")
-	s.npm(": >" + started + "\nexec sleep 3600")
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { _, err := s.install(ctx); done <- err }()
-	for !exists(started) {
-		select {
-		case err := <-done:
-			t.Fatal(err)
-		default:
+	seen := filepath.Join(t.TempDir(), "seen")
+	s.npm("env >" + seen)
+	s.o.Env = append(s.o.Env, "NODE_OPTIONS=--bad", "npm_config_global=true", "NPM_CONFIG_PREFIX=/usr", "npm_config_location=global", "npm_config_dry_run=true",
+		"NODE_EXTRA_CA_CERTS=", "HTTPS_PROXY=http://proxy.example", "OPENCLAW_NO_RESPAWN=1")
+	r := s.must(DefaultOpenClawVersion)
+	raw, err := os.ReadFile(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	for key, want := range map[string]string{"HTTPS_PROXY": "http://proxy.example", "npm_config_registry": s.reg.URL} {
+		if got := getenv(env, key); got != want {
+			t.Errorf("%s=%s, want %s", key, got, want)
 		}
 	}
-	cancel()
-	var failed *InstallError
-	if err := <-done; !errors.As(err, &failed) || failed.Kind != Interrupted {
-		t.Fatalf("error %v", err)
+	if got := filepath.SplitList(getenv(env, "PATH")); got[0] != filepath.Dir(r.Node) || !slices.Contains(got, "/usr/bin") {
+		t.Errorf("PATH %q", got)
 	}
-	if got := s.versions(); len(got) != 0 {
-		t.Errorf("left behind: %q", got)
+	for _, key := range []string{"NODE_OPTIONS", "npm_config_global", "NPM_CONFIG_PREFIX", "npm_config_location", "npm_config_dry_run", "OPENCLAW_NO_RESPAWN"} {
+		if v, ok := lookup(env, key); ok {
+			t.Errorf("npm got %s=%s", key, v)
+		}
 	}
 }
 

@@ -38,6 +38,9 @@ func (i *installer) runNpm(ctx context.Context, m managed, npm string) error {
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
+		return failed(NotRunning, "the new Node cannot be started (%w)", err)
+	}
 	if code := npmCode.FindStringSubmatch(out.kept.String()); code != nil {
 		return failed(cmp.Or(npmKinds[code[1]], InstallFailed), "npm ended with %s (%s)", code[1], npmSentence(out.kept.String()))
 	}

@@ -193,10 +193,23 @@ func (f *finder) nodeFor(in install) (*node, error) {
 	return chosen, nil
 }
 
+// noteNodes lists the Nodes of a machine without OpenClaw, for the Trace alone.
+func (f *finder) noteNodes() {
+	for n := range f.nodes(install{}) {
+		step := Step{What: "node", Source: n.source, Path: n.path, Version: n.version, Verdict: Skipped, Why: "no OpenClaw to run with it"}
+		if n.err != nil {
+			step.Verdict, step.Why = Rejected, n.err.Error()
+		}
+		f.note(step)
+	}
+}
+
 // missing builds the one sentence for the user out of what was seen.
 func (f *finder) missing(first *install) error {
 	if first == nil {
-		f.note(Step{What: "openclaw", Verdict: Absent, Why: "no source has it"})
+		if f.s.Thorough {
+			f.noteNodes()
+		}
 		return &MissingError{OpenClawMissing, "OpenClaw is not installed, or not where clawtray looks.", remedyInstall}
 	}
 	needs := "OpenClaw " + first.version + " needs Node " + rangeWords(first.engines)

@@ -51,6 +51,9 @@ var layouts = []layout{
 	{name: "Node but no OpenClaw",
 		build: func(m *machine, s *Search) { m.node("/usr/bin/node", "24.21.0"); m.path("/usr/bin") },
 		kind:  OpenClawMissing},
+	{name: "Node but no OpenClaw, for doctor",
+		build: func(m *machine, s *Search) { m.node("/usr/bin/node", "24.21.0"); s.Thorough = true },
+		kind:  OpenClawMissing, trace: "ROOT/usr/bin/node  24.21.0: no OpenClaw to run with it"},
 	{name: "OpenClaw but no Node",
 		build: func(m *machine, s *Search) { m.openclaw("/usr/lib/node_modules", "2026.9.6", engines) },
 		kind:  NodeMissing, says: "OpenClaw 2026.9.6 needs Node 24.16+ or 26.1+; no Node was found."},
@@ -147,6 +150,22 @@ var layouts = []layout{
 		},
 		node: home + "/.asdf/installs/nodejs/24.21.0/bin/node", nodeFrom: "beside OpenClaw",
 		entry: home + "/.asdf/installs/nodejs/24.21.0/lib/node_modules", from: "asdf"},
+	{name: "asdf's shim is not the Node to spawn",
+		build: func(m *machine, s *Search) {
+			m.node(home+"/.asdf/installs/nodejs/24.21.0/bin/node", "24.21.0")
+			m.shim(home+"/.asdf/shims/node", "24.21.0", m.at(home+"/.asdf/installs/nodejs/24.21.0/bin/node"))
+			m.openclaw("/usr/lib/node_modules", "2026.9.6", engines)
+			m.path(home + "/.asdf/shims")
+		},
+		node: home + "/.asdf/installs/nodejs/24.21.0/bin/node", nodeFrom: "PATH", entry: "/usr/lib/node_modules", from: "npm -g"},
+	{name: "relative folders in PATH mean nothing at a login",
+		build: func(m *machine, s *Search) {
+			m.env = append(m.env, "PATH=.:bin::"+m.at("/usr/bin"))
+			m.node("/usr/bin/node", "24.21.0")
+			m.openclaw("/usr/lib/node_modules", "2026.9.6", engines)
+		},
+		node: "/usr/bin/node", nodeFrom: "beside OpenClaw", entry: "/usr/lib/node_modules", from: "system",
+		trace: "absent   openclaw PATH  ROOT/usr/bin\n"},
 	{name: "mise, OpenClaw as a mise tool",
 		build: func(m *machine, s *Search) {
 			m.node(home+"/.local/share/mise/installs/node/24.21.0/bin/node", "24.21.0")
@@ -200,11 +219,11 @@ var layouts = []layout{
 		node: "/usr/bin/node", nodeFrom: "PATH", entry: home + "/.bun/install/global/node_modules", from: "bun"},
 	{name: "project folder",
 		build: func(m *machine, s *Search) {
-			s.ProjectDir = m.at(home + "/work/bot")
+			s.ProjectDir = m.at(home + "/projects/bot")
 			m.node("/usr/bin/node", "24.21.0")
-			m.openclaw(home+"/work/bot/node_modules", "2026.9.6", engines)
+			m.openclaw(home+"/projects/bot/node_modules", "2026.9.6", engines)
 		},
-		node: "/usr/bin/node", nodeFrom: "system", entry: home + "/work/bot/node_modules", from: "project folder"},
+		node: "/usr/bin/node", nodeFrom: "system", entry: home + "/projects/bot/node_modules", from: "project folder"},
 	{name: "OpenClaw's own installer",
 		build: func(m *machine, s *Search) {
 			m.node(home+"/.openclaw/tools/node-v24.21.0/bin/node", "24.21.0")
@@ -498,6 +517,9 @@ func TestN1_Remembered(t *testing.T) {
 	search("2026.11.111", true)
 	m.file(home+"/.zshrc", "PATH=/new", 0o644) // the login shell may know more now
 	search("2026.11.111", false)
+	s.NodePath = m.at("/usr/local/bin/node") // another setting
+	search("2026.11.111", false)
+	s.NodePath = ""
 	if err := os.WriteFile(s.CacheFile, []byte("{garbage"), 0o600); err != nil {
 		t.Fatal(err)
 	}
