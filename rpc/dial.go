@@ -371,7 +371,7 @@ func (h *handshake) challenge(ctx context.Context) (challenge, *Error) {
 	switch {
 	case err == nil && c.Nonce == "":
 		return c, &Error{Op: "challenge", Kind: KindNotGateway, Message: "the challenge has no nonce"}
-	case err != nil && errors.Is(err, errNoFrame):
+	case err != nil && errors.Is(err, errNoFrame) && ctx.Err() == nil:
 		err.Kind = KindNotGateway // a WebSocket server, but it does not speak like a gateway
 		err.Message = "no connect.challenge came"
 	}
@@ -558,6 +558,9 @@ func (h *handshake) accept(payload []byte) (*Session, *Error) {
 		names:   map[string]string{},
 		ending:  make(chan struct{}),
 		done:    make(chan struct{}),
+	}
+	if hello.Policy.MaxPayload > 0 {
+		s.maxRequest = max(hello.Policy.MaxPayload-requestOverhead, 1)
 	}
 	for _, m := range hello.Features.Methods {
 		s.methods[m] = true

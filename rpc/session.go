@@ -24,6 +24,8 @@ type Session struct {
 	hello   *Hello
 	methods map[string]bool
 
+	maxRequest int64 // of method and params, in bytes; 0: the gateway named no limit
+
 	slots   chan struct{} // one element per call in flight (I5)
 	waiting atomic.Int64  // calls that wait for a slot
 	kick    chan struct{} // wakes the writer; capacity 1
@@ -156,7 +158,7 @@ func (s *Session) Call(ctx context.Context, method string, params, result any) e
 	if err != nil {
 		return &Error{Op: method, Kind: KindInvalidParams, Err: err}
 	}
-	if limit := s.hello.Policy.MaxPayload; limit > 0 && int64(len(body)+len(method)) > limit-requestOverhead {
+	if s.maxRequest > 0 && int64(len(body)+len(method)) > s.maxRequest {
 		return &Error{Op: method, Kind: KindInvalidParams, Message: "the request is larger than the gateway accepts"}
 	}
 	if err := s.takeSlot(ctx, method); err != nil {
