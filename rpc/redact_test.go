@@ -135,7 +135,8 @@ func TestK3_CanaryInEverythingASessionWrites(t *testing.T) {
 		if err := s.Call(t.Context(), "health", nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&out, "%+v %v %#v %+v", s.Stats(), o.Identity, o.Identity, s.Hello().Auth)
+		fmt.Fprintf(&out, "%+v %v %#v %+v %s", s.Stats(), o.Identity, o.Identity, s.Hello(), s.Hello().Raw)
+		fmt.Fprintf(&out, "%v %+v %#v %v %+v %#v", s, s, s, o, o, o)
 		got := out.String()
 		for _, token := range kept.kept {
 			if strings.Contains(got, token) {

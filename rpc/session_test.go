@@ -656,7 +656,7 @@ func TestI5_FragmentsFloodsAndLargeFrames(t *testing.T) {
 	if err := s.Call(t.Context(), "large", nil, &text); err != nil || text != large {
 		t.Error(len(text), err)
 	}
-	const flood = 20000
+	const flood = 5000
 	sub := s.Subscribe(flood, "flood")
 	for range flood {
 		gw.Emit("flood", "x")

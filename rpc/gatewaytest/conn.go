@@ -23,7 +23,6 @@ type Conn struct {
 	mu       sync.Mutex // guards writing, and seq with it
 	seq      int64
 	hello    bool
-	deviceID string
 	scopes   map[string]bool
 	handlers sync.WaitGroup
 	ctx      context.Context // ends with the socket
