@@ -1,4 +1,4 @@
 package rpc
 
 // IgnorePolicy makes the session send frames larger than the gateway accepts.
-func (s *Session) IgnorePolicy() { s.hello.Policy.MaxPayload = 0 }
+func (s *Session) IgnorePolicy() { s.maxRequest = 0 }

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"time"
@@ -20,8 +21,7 @@ type Hello struct {
 	Snapshot HelloSnapshot `json:"snapshot"`
 	Auth     HelloAuth     `json:"auth"`
 	Policy   HelloPolicy   `json:"policy"`
-	// Raw is the whole payload, for what is not named here. It may hold a
-	// device token: redact it before it is shown.
+	// Raw is the whole payload, without the device token, for what is not named here.
 	Raw json.RawMessage `json:"-"`
 }
 
@@ -73,7 +73,7 @@ func (p HelloPolicy) TickInterval() time.Duration {
 // parseHello decodes a hello-ok payload leniently: a key of an unexpected type
 // is left empty. It also returns the issued device token, if any.
 func parseHello(payload []byte) (*Hello, string, error) {
-	h := &Hello{Raw: append(json.RawMessage(nil), payload...)}
+	h := &Hello{}
 	var extra struct {
 		Type string `json:"type"`
 		Auth struct {
@@ -89,6 +89,11 @@ func parseHello(payload []byte) (*Hello, string, error) {
 	if extra.Type != "hello-ok" {
 		return nil, "", errors.New("the answer to connect is not hello-ok")
 	}
-	h.Auth.DeviceTokenIssued = extra.Auth.DeviceToken != ""
-	return h, extra.Auth.DeviceToken, nil
+	token := extra.Auth.DeviceToken
+	h.Auth.DeviceTokenIssued = token != ""
+	h.Raw = bytes.Clone(payload)
+	if quoted, _ := json.Marshal(token); token != "" {
+		h.Raw = bytes.ReplaceAll(h.Raw, quoted, []byte(`"`+redacted+`"`))
+	}
+	return h, token, nil
 }

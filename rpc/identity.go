@@ -45,40 +45,63 @@ type LoadReport struct {
 // alone: the error says what to do.
 func LoadOrCreateIdentity(path string) (*Identity, LoadReport, error) {
 	var report LoadReport
-	raw, err := readPrivate(path)
-	if err == nil {
-		id, err := parseIdentity(raw)
-		if err == nil {
-			return id, report, nil
+	id, err := loadIdentity(path)
+	var corrupt *corruptError
+	switch {
+	case err == nil:
+		return id, report, nil
+	case errors.As(err, &corrupt):
+		report.Corrupt = err
+		if report.MovedAside, err = moveAside(path); err != nil {
+			return nil, report, fmt.Errorf("identity: %w, and it cannot be moved aside: %w", report.Corrupt, err)
 		}
-		if report.MovedAside, report.Corrupt, err = moveAside(path), err, nil; report.MovedAside == "" {
-			return nil, report, fmt.Errorf("the identity file %s is corrupt and cannot be moved aside: %w", path, report.Corrupt)
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	case !errors.Is(err, fs.ErrNotExist):
 		return nil, report, fmt.Errorf("identity: %w", err)
 	}
-	id, err := NewIdentity()
-	if err != nil {
-		return nil, report, err
-	}
-	encoded, err := id.encode()
-	if err != nil {
-		return nil, report, err
-	}
-	err = writePrivate(path, encoded, false)
-	if errors.Is(err, fs.ErrExist) { // another process was faster: its identity is the one
-		raw, err := readPrivate(path)
-		if err != nil {
-			return nil, report, fmt.Errorf("identity: %w", err)
-		}
-		id, err = parseIdentity(raw)
-		return id, report, err
-	}
-	if err != nil {
+	if id, err = createIdentity(path); err != nil {
 		return nil, report, fmt.Errorf("identity: %w", err)
 	}
 	report.Created = true
 	return id, report, nil
+}
+
+// corruptError says that an identity file was read, but holds no identity.
+type corruptError struct {
+	path string
+	err  error
+}
+
+func (e *corruptError) Error() string { return e.path + " is corrupt: " + e.err.Error() }
+
+func loadIdentity(path string) (*Identity, error) {
+	raw, err := readPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	id, err := parseIdentity(raw)
+	if err != nil {
+		return nil, &corruptError{path, err}
+	}
+	return id, nil
+}
+
+// createIdentity makes a new identity, unless another process is faster: then
+// that one's is the one.
+func createIdentity(path string) (*Identity, error) {
+	id, err := NewIdentity()
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := id.encode()
+	if err != nil {
+		return nil, err
+	}
+	if err := writePrivate(path, encoded, false); errors.Is(err, fs.ErrExist) {
+		return loadIdentity(path)
+	} else if err != nil {
+		return nil, err
+	}
+	return id, nil
 }
 
 const pemType = "PRIVATE KEY"
@@ -107,13 +130,20 @@ func parseIdentity(raw []byte) (*Identity, error) {
 	return &Identity{key: key}, nil
 }
 
-// moveAside renames path to a free name beside it and returns that, or "".
-func moveAside(path string) string {
+// moveAside renames path to a free name beside it and returns that.
+func moveAside(path string) (string, error) {
 	aside := path + ".corrupt-" + strconv.FormatInt(time.Now().UnixNano(), 10)
-	if os.Rename(path, aside) != nil {
+	return aside, os.Rename(path, aside)
+}
+
+// secret is the private key as it stands in the identity file.
+func (id *Identity) secret() string {
+	encoded, err := id.encode()
+	if err != nil {
 		return ""
 	}
-	return aside
+	block, _ := pem.Decode(encoded)
+	return base64.StdEncoding.EncodeToString(block.Bytes)
 }
 
 func (id *Identity) publicKey() ed25519.PublicKey { return id.key.Public().(ed25519.PublicKey) }

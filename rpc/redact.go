@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"regexp"
@@ -78,9 +79,12 @@ func spellings(s string) []string {
 // secretKey matches the names of fields, variables and flags that hold secrets.
 var secretKey = regexp.MustCompile(`(?i)(token|secret|passw|passphrase|api[-_]?key|private[-_]?key|signature|authorization|cookie|credential|bearer)`)
 
+// countKey matches names that look like secretKey but count: maxTokens, totalTokens.
+var countKey = regexp.MustCompile(`(?i)tokens`)
+
 // inText finds secrets in running text: key=value, key: value, --key value,
 // "key":"value", and HTTP's Bearer.
-var inText = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|api[-_]?key|private[-_]?key|signature|authorization|cookie|credential)[\w.-]*\\?["']?\s*[=:]\s*|--[\w-]*(?:token|secret|password|key)\s+|\bbearer\s+)(\\?"[^"\\]*\\?"|'[^']*'|[^\s"'&,;{}\[\]]+)`)
+var inText = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|api[-_]?key|private[-_]?key|signature|authorization|cookie|credential)[\w.-]*\\?["']?\s*[=:]\s*|--[\w-]*(?:token|secret|password|key)\s+|\bbearer\s+)((?:bearer|basic)\s+)?(\\?"[^"\\]*\\?"|'[^']*'|[^\s"'&,;{}\[\]]+)`)
 
 // pemBlock finds private keys.
 var pemBlock = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`)
@@ -93,7 +97,7 @@ func (r *Redactor) String(s string) string {
 	s = pemBlock.ReplaceAllString(s, redacted)
 	return inText.ReplaceAllStringFunc(s, func(m string) string {
 		parts := inText.FindStringSubmatch(m)
-		if value := strings.Trim(parts[2], `\"'`); harmless(value) {
+		if harmless(parts[1], strings.Trim(parts[3], `\"'`)) {
 			return m
 		}
 		return parts[1] + redacted
@@ -102,12 +106,12 @@ func (r *Redactor) String(s string) string {
 
 // harmless are the values under secret-looking keys that say nothing:
 // "tokenIncluded":true, totalTokens=17.
-func harmless(value string) bool {
+func harmless(key, value string) bool {
 	switch value {
 	case "", "true", "false", "null", redacted, strings.Trim(redacted, "[]"):
 		return true
 	}
-	return strings.Trim(value, "0123456789.") == "" && len(value) < minSecret+2
+	return countKey.MatchString(key) && strings.Trim(value, "0123456789.") == ""
 }
 
 // JSON removes secrets from a JSON text: strings under keys that look like a
@@ -119,29 +123,38 @@ func (r *Redactor) JSON(b []byte) []byte {
 	if d.Decode(&v) != nil || d.More() {
 		return []byte(r.String(string(b)))
 	}
-	out, err := json.Marshal(r.value(v, false))
+	out, err := json.Marshal(r.value(v, ""))
 	if err != nil {
 		return []byte(redacted)
 	}
 	return out
 }
 
-// value redacts a decoded JSON value; secret says that it stands under a secret's key.
-func (r *Redactor) value(v any, secret bool) any {
+// value redacts a decoded JSON value; under is the secret-looking key it stands
+// under, at any depth, or "".
+func (r *Redactor) value(v any, under string) any {
 	switch v := v.(type) {
 	case string:
-		if secret && v != "" {
+		if under != "" && v != "" {
 			return redacted
 		}
 		return r.String(v)
+	case json.Number:
+		if under != "" && !countKey.MatchString(under) {
+			return redacted
+		}
 	case []any:
 		for i := range v {
-			v[i] = r.value(v[i], secret)
+			v[i] = r.value(v[i], under)
 		}
 	case map[string]any:
 		clean := make(map[string]any, len(v))
 		for key, member := range v {
-			clean[r.String(key)] = r.value(member, secret || secretKey.MatchString(key))
+			within := under
+			if secretKey.MatchString(key) {
+				within = key
+			}
+			clean[r.String(key)] = r.value(member, within)
 		}
 		return clean
 	}
@@ -150,9 +163,13 @@ func (r *Redactor) value(v any, secret bool) any {
 
 // cut redacts b and shortens it to at most n bytes.
 func (r *Redactor) cut(b []byte, n int) string {
-	const context = 4 // enough to see a whole secret before the cut goes through it
-	text := string(r.JSON(b[:min(len(b), n*context)]))
-	return strings.ToValidUTF8(text[:min(len(text), n)], "?")
+	if len(b) <= n {
+		return strings.ToValidUTF8(string(r.JSON(b)), "?")
+	}
+	// Look at more than is kept: a secret that this first cut goes through
+	// stands at the end, which is cut off after redacting.
+	text := r.String(string(b[:min(len(b), 4*n)]))
+	return strings.ToValidUTF8(text[:max(min(n, len(text)-n), 0)], "?")
 }
 
 // Attr redacts one log attribute. Its shape is that of slog.HandlerOptions.ReplaceAttr.
@@ -165,6 +182,9 @@ func (r *Redactor) Attr(_ []string, a slog.Attr) slog.Attr {
 		}
 		return slog.String(a.Key, r.String(a.Value.String()))
 	case slog.KindGroup:
+		if secretKey.MatchString(a.Key) {
+			return slog.String(a.Key, redacted)
+		}
 		members := a.Value.Group()
 		clean := make([]any, len(members))
 		for i, m := range members {
@@ -179,16 +199,14 @@ func (r *Redactor) Attr(_ []string, a slog.Attr) slog.Attr {
 
 // any redacts what a log attribute of no basic kind holds.
 func (r *Redactor) any(key string, v any) any {
-	if err, ok := v.(error); ok {
-		return r.String(err.Error())
-	}
-	if text, ok := v.(interface{ String() string }); ok {
-		return r.String(text.String())
-	}
-	if raw, ok := v.(json.RawMessage); ok {
-		return string(r.JSON(raw))
-	}
-	if _, isSource := v.(*slog.Source); isSource {
+	switch v := v.(type) {
+	case error, fmt.Stringer:
+		return r.String(fmt.Sprint(v)) // unlike calling it, safe with nil pointers
+	case []byte:
+		return r.String(string(v))
+	case json.RawMessage:
+		return string(r.JSON(v))
+	case *slog.Source:
 		return v
 	}
 	raw, err := json.Marshal(map[string]any{key: v})

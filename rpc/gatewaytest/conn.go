@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,17 +23,25 @@ type Conn struct {
 	mu       sync.Mutex // guards writing, and seq with it
 	seq      int64
 	hello    bool
-	deviceID string
 	scopes   map[string]bool
 	handlers sync.WaitGroup
 	ctx      context.Context // ends with the socket
 	cancel   context.CancelFunc
 	nonce    string
-	ts       int64
 }
 
 func newConn(gw *Gateway, ws *websocket.Conn, r *http.Request) *Conn {
 	ctx, cancel := context.WithCancel(gw.ctx)
+	pong := ws.PingHandler()
+	ws.SetPingHandler(func(payload string) error {
+		gw.mu.Lock()
+		ignored := gw.noPongs
+		gw.mu.Unlock()
+		if ignored {
+			return nil
+		}
+		return pong(payload)
+	})
 	return &Conn{gw: gw, ws: ws, origin: r.Header.Get("Origin"), ctx: ctx, cancel: cancel}
 }
 
@@ -141,7 +150,11 @@ func (r *Request) Answer(payload any, err *Error) { r.Conn.answer(r.ID, payload,
 func (c *Conn) answer(id json.RawMessage, payload any, failed *Error) {
 	switch {
 	case c.gw.cfg.JSONRPC && c.isHello() && failed != nil:
-		c.send(map[string]any{"jsonrpc": "2.0", "id": id, "error": map[string]any{"code": failed.Code, "message": failed.Message, "data": failed.Details}})
+		code := any(failed.Code)
+		if strings.HasPrefix(failed.Message, unknownMethod) {
+			code = -32601 // JSON-RPC's own
+		}
+		c.send(map[string]any{"jsonrpc": "2.0", "id": id, "error": map[string]any{"code": code, "message": failed.Message, "data": failed.Details}})
 	case c.gw.cfg.JSONRPC && c.isHello():
 		c.send(map[string]any{"jsonrpc": "2.0", "id": id, "result": payload})
 	case failed != nil:
@@ -155,7 +168,7 @@ func (c *Conn) answer(id json.RawMessage, payload any, failed *Error) {
 
 // encode turns a test's payload into JSON.
 func encode(payload any) []byte {
-	if raw, ok := payload.(json.RawMessage); ok {
+	if raw, ok := payload.(json.RawMessage); ok && len(raw) > 0 {
 		return raw
 	}
 	b, err := json.Marshal(payload)
@@ -264,4 +277,12 @@ func closePayload(code int, reason string) []byte {
 // TextFrame is one unmasked text message as it goes over the wire, for RawBytes.
 func TextFrame(message []byte) []byte {
 	return append(frameHeader(0x80|websocket.TextMessage, len(message)), message...)
+}
+
+// OnPong calls f for every pong of the client, on the reading goroutine.
+func (c *Conn) OnPong(f func(payload string)) {
+	c.ws.SetPongHandler(func(payload string) error {
+		f(payload)
+		return nil
+	})
 }

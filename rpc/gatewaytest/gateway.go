@@ -27,6 +27,7 @@ const (
 	maxBeforeHello     = 64 << 10 // bytes of a frame before hello
 	defaultMaxPayload  = 26214400 // bytes of a frame after hello
 	defaultHandshake   = 15 * time.Second
+	handshake3         = 3 * time.Second // in protocol 3
 	defaultRetryAfter  = 500 * time.Millisecond
 	restartExpectedMs  = 1500 // what it announces
 )
@@ -41,12 +42,13 @@ type Config struct {
 	Starting bool // as after SetStarting(true)
 	Pairing  bool // new devices must be approved first: Gateway.Approve
 
-	OldProbes      bool // /startupz answers with an HTML page, as before 2026.8
-	NoBootID       bool // hello-ok without server.bootId, as before 2026.8
-	NoAuth         bool // hello-ok without auth
-	NoDeviceTokens bool // none is issued
-	V2Only         bool // device signatures only in the older v2 format
-	JSONRPC        bool // answers and events in JSON-RPC 2.0
+	OldProbes        bool // /startupz answers with an HTML page, as before 2026.8
+	NoBootID         bool // hello-ok without server.bootId, as before 2026.8
+	NoAuth           bool // hello-ok without auth
+	NoDeviceTokens   bool // none is issued
+	V2Only           bool // device signatures only in the older v2 format
+	RefuseSignatures bool // every device signature is invalid
+	JSONRPC          bool // answers and events in JSON-RPC 2.0
 
 	Methods    []string // advertised besides the built-in ones
 	StateDir   string   // snapshot.stateDir
@@ -56,11 +58,14 @@ type Config struct {
 	MaxPayload int64         // policy.maxPayload; 25 MiB
 	Tick       time.Duration // policy.tickIntervalMs and a tick event that often; 0: 30 s in the policy and no event
 	RetryAfter time.Duration // in "still starting" answers; 500 ms
-	Handshake  time.Duration // a socket that has not connected by then is closed with 1000; 15 s
+	Handshake  time.Duration // a socket that has not connected by then is closed with 1000; 15 s, with protocol 3 3 s
 
+	ClockSkew      time.Duration // how much its clock is ahead of ours
 	ChallengeDelay time.Duration // before connect.challenge
 	NoChallenge    bool          // never send one
 	HelloDelay     time.Duration // before the answer to connect
+	CloseInstead   int           // close with this code instead of answering connect, or instead of the challenge when NoChallenge
+	Header         http.Header   // sent with the answer to the WebSocket upgrade
 
 	// Hello may change the hello-ok payload before it is sent.
 	Hello func(hello map[string]any)
@@ -114,6 +119,7 @@ type Gateway struct {
 	starting   bool
 	draining   bool
 	closed     bool
+	noPongs    bool
 
 	connects atomic.Int64 // sockets opened
 	inFlight atomic.Int64
@@ -131,11 +137,12 @@ func New(cfg Config) *Gateway {
 	setDefault(&cfg.Protocol, 4)
 	setDefault(&cfg.MaxPayload, defaultMaxPayload)
 	setDefault(&cfg.RetryAfter, defaultRetryAfter)
-	setDefault(&cfg.Handshake, defaultHandshake)
 	setDefault(&cfg.Keep, 10000)
 	if cfg.Protocol == 3 {
 		cfg.NoBootID, cfg.OldProbes = true, true
+		setDefault(&cfg.Handshake, handshake3)
 	}
+	setDefault(&cfg.Handshake, defaultHandshake)
 	ctx, cancel := context.WithCancel(context.Background())
 	gw := &Gateway{
 		cfg: cfg, token: cfg.Token, starting: cfg.Starting, ctx: ctx, cancel: cancel,
@@ -249,6 +256,9 @@ func (gw *Gateway) Suppress(channels ...string) { gw.set(func() { gw.suppressed 
 // Silence makes the gateway like a stopped process (SIGSTOP): connections are
 // accepted and stay open, but nothing is read or answered until Silence(false).
 func (gw *Gateway) Silence(silent bool) { gw.gate.shut(silent) }
+
+// IgnorePings makes the gateway leave pings unanswered.
+func (gw *Gateway) IgnorePings(ignore bool) { gw.set(func() { gw.noPongs = ignore }) }
 
 // Received returns the requests received so far, connect included.
 func (gw *Gateway) Received() []Request {

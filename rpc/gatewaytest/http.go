@@ -102,7 +102,7 @@ func (gw *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
-	ws, err := upgrader.Upgrade(w, r, nil)
+	ws, err := upgrader.Upgrade(w, r, gw.cfg.Header)
 	if err != nil {
 		gw.opened.Add(-1)
 		return

@@ -5,6 +5,8 @@ import (
 	"time"
 )
 
+const unknownMethod = "unknown method: "
+
 // events are those the real gateway advertises that a supervisor cares for.
 var events = []string{"connect.challenge", "agent", "chat", "presence", "tick", "shutdown", "health", "heartbeat", "cron", "config.changed", "update.available"}
 
@@ -82,7 +84,7 @@ func (gw *Gateway) route(r *Request) (Handler, *Error) {
 		return nil, &Error{Code: "UNAVAILABLE", Message: r.Method + " unavailable during gateway restart", Retryable: true, RetryAfterMs: 1000,
 			Details: map[string]any{"method": r.Method, "reason": "gateway-restarting", "phase": "accepting"}}
 	case handler == nil && fast == nil:
-		return nil, refuse("unknown method: "+r.Method, nil)
+		return nil, refuse(unknownMethod+r.Method, nil)
 	case !r.Conn.allowed(r.Method):
 		return nil, gw.missingScope()
 	case handler == nil:
