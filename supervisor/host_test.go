@@ -434,6 +434,7 @@ func (s *scene) until(what string, ok func(Status) bool) Status {
 			s.t.Fatalf("never came: %s; the status is %+v", what, s.Status())
 		}
 	}
+	synctest.Wait() // whoever else is concerned has noticed, too
 	return s.seen.status
 }
 

@@ -51,6 +51,7 @@ func (b *board) watch(ctx context.Context, ended <-chan struct{}) iter.Seq[Statu
 				if !closed(p.more) {
 					return
 				}
+				p = p.next
 			}
 		}
 	}
