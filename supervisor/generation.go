@@ -19,11 +19,10 @@ const (
 	// fastPoll is the distance between two attempts to reach a gateway that is
 	// starting. A refused loopback connection costs 0.1 ms; a start takes seconds.
 	fastPoll = 25 * time.Millisecond
-	// startingPoll is the same while the gateway answers "still starting"; /readyz
-	// is asked instead of connecting, because it costs the gateway nothing.
-	startingPoll = 25 * time.Millisecond
-	// slowPoll is for a gateway that somebody else has to bring back.
-	slowPoll = time.Second
+	// slowPoll is the same for a start that takes longer than patientAfter, and
+	// for a gateway that somebody else has to bring back.
+	slowPoll     = time.Second
+	patientAfter = 30 * time.Second
 	// claimTimeout bounds the question who has the port.
 	claimTimeout = 5 * time.Second
 )
@@ -289,6 +288,7 @@ func (g *generation) connect(ctx context.Context) error {
 	if err := g.awaitAnnouncedStop(ctx); err != nil {
 		return err
 	}
+	began := time.Now()
 	soft := time.NewTimer(g.p.SoftStart)
 	defer soft.Stop()
 	limit := g.p.HardStart
@@ -309,7 +309,7 @@ func (g *generation) connect(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		wait, final := g.refused(ctx, err)
+		wait, final := g.refused(ctx, err, pollAfter(time.Since(began)))
 		if final != nil {
 			if err := g.blocked(ctx, *final); err != nil {
 				return err
@@ -436,7 +436,7 @@ func (g *generation) upTo(p Phase) {
 }
 
 // refused sorts a failed attempt: either when to try again, or why not to.
-func (g *generation) refused(ctx context.Context, err error) (wait <-chan time.Time, final *Cause) {
+func (g *generation) refused(ctx context.Context, err error, poll time.Duration) (wait <-chan time.Time, final *Cause) {
 	rule := rpc.RuleFor(err)
 	var e *rpc.Error
 	errors.As(err, &e)
@@ -449,23 +449,31 @@ func (g *generation) refused(ctx context.Context, err error) (wait <-chan time.T
 		last := g.lastLine()
 		g.tell(func(s *Status) { s.LastLine = last })
 		g.upTo(Sidecars)
-		return g.startedOr(ctx, e.RetryAfter), nil
+		return g.startedOr(ctx, e.RetryAfter, poll), nil
 	case !rule.Retry:
 		c := connectCause(err, rule, g.token)
 		return nil, &c
 	case g.proc == nil:
 		return time.After(slowPoll), nil
 	default:
-		return time.After(fastPoll), nil
+		return time.After(poll), nil
 	}
+}
+
+// pollAfter is how often to look at a start that has taken so long already.
+func pollAfter(took time.Duration) time.Duration {
+	if took < patientAfter {
+		return fastPoll
+	}
+	return slowPoll
 }
 
 // startedOr fires when the gateway says on /readyz that it is ready, at the
 // latest after the time it asked for: waiting that out blindly would cost up to
 // half a second of every start.
-func (g *generation) startedOr(ctx context.Context, asked time.Duration) <-chan time.Time {
+func (g *generation) startedOr(ctx context.Context, asked, poll time.Duration) <-chan time.Time {
 	fired := make(chan time.Time, 1)
-	ctx, cancel := context.WithTimeout(ctx, max(asked, startingPoll))
+	ctx, cancel := context.WithTimeout(ctx, max(asked, poll))
 	g.helpers.Go(func() {
 		defer cancel()
 		defer close(fired)
@@ -477,7 +485,7 @@ func (g *generation) startedOr(ctx context.Context, asked time.Duration) <-chan 
 			case <-ctx.Done():
 			case <-g.exited():
 				return
-			case <-time.After(startingPoll):
+			case <-time.After(poll):
 			}
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -390,6 +391,9 @@ func checkTrace(t *testing.T, trace []Status) {
 	for i, s := range trace {
 		if i > 0 && s.Seq != trace[i-1].Seq+1 {
 			t.Errorf("an observer missed a status: %d after %d", s.Seq, trace[i-1].Seq)
+		}
+		if i > 0 && s.State != trace[i-1].State && !slices.Contains(legal[trace[i-1].State], s.State) {
+			t.Errorf("status %d went from %v to %v", s.Seq, trace[i-1].State, s.State)
 		}
 		if s.State == Running && s.Phase == Ready && !s.Facts.All() {
 			t.Errorf("status %d says running without all facts: %+v", s.Seq, s.Facts)

@@ -148,7 +148,7 @@ func (g *generation) lost(e *rpc.CloseError) {
 func (g *generation) awaitReadiness(ctx context.Context, ready chan<- bool) {
 	assume := time.NewTimer(g.p.AssumeReady)
 	defer assume.Stop()
-	for wait := startingPoll; ; wait = min(2*wait, time.Second) {
+	for wait := fastPoll; ; wait = min(2*wait, time.Second) {
 		r, err := g.readyz(ctx)
 		if err == nil && r.Ready {
 			ready <- true

@@ -1,0 +1,239 @@
+package supervisor
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"clawtray/rpc/gatewaytest"
+)
+
+var (
+	modelSeed  = flag.Uint64("model.seed", 0, "replay one life of the model test")
+	modelSteps = flag.Int("model.steps", 0, "steps of the model test; 0 is 100,000, or 10,000 with the race detector")
+)
+
+// modelLife is how many steps one supervisor lives through.
+const modelLife = 250
+
+// TestModel lives random lives: intents, faults of the gateway and of the
+// network, and time, in any order. After each step the invariants must hold.
+// A failure names its seed: go test ./supervisor -run TestModel -model.seed N.
+func TestModel(t *testing.T) {
+	if *modelSeed != 0 {
+		live(t, *modelSeed)
+		return
+	}
+	steps := *modelSteps
+	if steps == 0 {
+		steps = 100_000
+		if raceEnabled {
+			steps = 10_000
+		}
+	}
+	first := rand.Uint64N(1 << 40)
+	t.Logf("%d lives of %d steps, seeds from %d", steps/modelLife, modelLife, first)
+	for i := range uint64(steps / modelLife) {
+		if !t.Run(fmt.Sprint(first+i), func(t *testing.T) { live(t, first+i) }) {
+			return
+		}
+	}
+}
+
+// model is one life.
+type model struct {
+	*scene
+	r       *rand.Rand
+	calm    bool // faults have ended
+	pending sync.WaitGroup
+	log     []string
+}
+
+func live(t *testing.T, seed uint64) {
+	m := &model{r: rand.New(rand.NewPCG(seed, 1))}
+	machine := func(t *testing.T) *fakeHost { return newFakeHost(t, m.behaviour) }
+	play(t, machine, nil, func(s *scene) {
+		m.scene = s
+		defer func() {
+			if t.Failed() {
+				t.Logf("seed %d, the last steps: %q", seed, m.log[max(0, len(m.log)-20):])
+			}
+		}()
+		for range modelLife {
+			m.step()
+			synctest.Wait()
+			m.check()
+			if t.Failed() {
+				return
+			}
+		}
+		m.converge()
+	})
+}
+
+// behaviour is what the next launch does.
+func (m *model) behaviour(int) behaviour {
+	b := behaviour{listen: m.span(3 * time.Second), sidecars: m.span(2 * time.Second), stop: m.span(2 * time.Second), setup: restartable}
+	if m.calm {
+		return b
+	}
+	b.ignoreTerm = m.chance(10)
+	b.remains = m.r.IntN(3)
+	b.gateway.Protocol = 4 - m.r.IntN(2)
+	exits := []Exit{{}, {Code: 1}, {Code: 78}, {Code: -1, Signal: "SIGKILL"}}
+	switch m.r.IntN(8) {
+	case 0:
+		b.dies, b.exit = 1+m.span(4*time.Second), exits[m.r.IntN(len(exits))]
+	case 1:
+		b.listen = m.span(15 * time.Minute)
+	case 2:
+		b.sidecars = m.span(15 * time.Minute)
+	case 3:
+		b.lines = []string{"another OpenClaw process owns gateway-lifecycle", "listen EADDRINUSE", "Config invalid"}[m.r.IntN(3):]
+		b.listen, b.dies, b.exit = time.Hour, 1+m.span(time.Second), Exit{Code: 78}
+	}
+	return b
+}
+
+func (m *model) chance(percent int) bool            { return m.r.IntN(100) < percent }
+func (m *model) span(d time.Duration) time.Duration { return time.Duration(m.r.Int64N(int64(d))) }
+
+// step does one random thing.
+func (m *model) step() {
+	switch n := m.r.IntN(10); {
+	case n < 4:
+		d := []time.Duration{0, 10 * time.Millisecond, time.Second, 10 * time.Second, time.Minute}[m.r.IntN(5)]
+		m.log = append(m.log, "pass "+d.String())
+		time.Sleep(d)
+	case n < 7:
+		intents := []Intent{Start, Start, Stop, Restart, Restart, Reload, Retry, TakeOver}
+		m.intend(Request{Intent: intents[m.r.IntN(len(intents))], Now: m.chance(20), Automatic: m.chance(20)})
+	default:
+		m.fault()
+	}
+}
+
+// intend hands in a request; that it is answered is checked at the end.
+func (m *model) intend(r Request) {
+	m.log = append(m.log, fmt.Sprintf("%s now=%v automatic=%v", r.Intent, r.Now, r.Automatic))
+	m.pending.Go(func() {
+		a, err := m.Do(m.t.Context(), r)
+		if err == nil && (a.Result == "" || a.Message == "") {
+			m.t.Errorf("%s was answered with nothing to show: %+v", r.Intent, a)
+		}
+		if err != nil && err.Error() == "" {
+			m.t.Errorf("%s failed without saying why", r.Intent)
+		}
+	})
+}
+
+// fault makes something go wrong in the gateway, the network or the machine.
+func (m *model) fault() {
+	h := m.host
+	h.mu.Lock()
+	var p *fakeProcess
+	if len(h.procs) > 0 {
+		p = h.procs[len(h.procs)-1]
+	}
+	stranger := h.stranger
+	h.mu.Unlock()
+	kind := m.r.IntN(10)
+	m.log = append(m.log, fmt.Sprintf("fault %d", kind))
+	switch {
+	case kind == 0:
+		m.Woke()
+	case kind == 1 && stranger == nil && (p == nil || !p.alive()):
+		gw := gatewaytest.New(gatewaytest.Config{Token: testToken})
+		h.mu.Lock()
+		h.stranger = gw
+		h.mu.Unlock()
+	case kind == 2 && stranger != nil:
+		m.leave()
+	case p == nil || !p.alive():
+	case kind == 3:
+		p.finish(Exit{Code: m.r.IntN(2)})
+	case kind == 4:
+		p.finish(Exit{Code: -1, Signal: "SIGKILL"})
+	case kind == 5:
+		p.gw.CloseAll([]int{1000, 1006, 1008, 1009, 1012, 1013}[m.r.IntN(6)], "")
+	case kind == 6:
+		p.gw.Restart()
+	case kind == 7:
+		p.mu.Lock()
+		p.stopped = !p.stopped
+		silent := p.stopped
+		p.mu.Unlock()
+		p.gw.Silence(silent)
+	case kind == 8:
+		p.gw.SetToken([]string{testToken, "another"}[m.r.IntN(2)])
+	case kind == 9:
+		p.gw.Shutdown(0)
+	}
+}
+
+// leave takes the stranger away.
+func (m *model) leave() {
+	m.host.mu.Lock()
+	gone := m.host.stranger
+	m.host.stranger = nil
+	m.host.mu.Unlock()
+	if gone != nil {
+		gone.Close()
+	}
+}
+
+// check holds what must be true between any two steps. That no second gateway is
+// launched beside a living one is checked by the fake machine.
+func (m *model) check() {
+	st := m.Status()
+	switch {
+	case st.State == Stopped && !st.Stopping() && st.Phase == Idle && m.host.alive() > 0 && st.Mode != Attached:
+		m.t.Errorf("stopped, and a gateway of ours is alive: %+v", st)
+	case st.State == Running && st.Mode == Managed && m.host.alive() == 0:
+		m.t.Errorf("running without a gateway: %+v", st)
+	case st.State == Reconnecting && st.Phase == Waiting && st.NextRetryAt.IsZero():
+		m.t.Errorf("waiting for nothing: %+v", st)
+	}
+}
+
+// converge ends all faults: a start must then lead to a running gateway, and
+// every request must have been answered.
+func (m *model) converge() {
+	m.calm = true
+	m.leave()
+	m.host.mu.Lock()
+	for _, p := range m.host.procs {
+		if p.alive() {
+			p.mu.Lock()
+			p.stopped = false
+			p.mu.Unlock()
+			p.gw.Silence(false)
+			p.gw.SetToken(testToken)
+			p.gw.SetStarting(false)
+		}
+	}
+	m.host.mu.Unlock()
+	time.Sleep(30 * time.Minute)
+	if _, err := m.Do(m.t.Context(), Request{Intent: Stop}); err != nil {
+		m.t.Errorf("stop: %v", err)
+	}
+	m.pending.Wait()
+	m.start()
+	time.Sleep(3 * time.Minute)
+	if st := m.Status(); st.State != Running || st.Attempts != 0 || st.Health.Level != Healthy {
+		m.t.Errorf("long after the last fault: %+v", st)
+	}
+}
+
+// legal lists the states that may follow a state.
+var legal = map[State][]State{
+	Stopped:      {Starting},
+	Starting:     {Running, Failed, Stopped, Reconnecting},
+	Running:      {Reconnecting, Stopped, Starting, Failed},
+	Reconnecting: {Running, Failed, Stopped, Starting},
+	Failed:       {Starting, Stopped, Reconnecting, Running},
+}
