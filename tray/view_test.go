@@ -136,7 +136,7 @@ func TestL2_ViewHasOneShape(t *testing.T) {
 
 func everyStatus() []supervisor.Status {
 	var out []supervisor.Status
-	dirt := supervisor.Cause{Code: supervisor.StartExit, Detail: "a\tb\nc <b>&\x1b[0m " + strings.Repeat("ä", 200)}
+	dirt := supervisor.Cause{Code: supervisor.StartExit, Detail: "a\tb\nc <b>&\x1b[0m " + strings.Repeat("ä", 90)}
 	for _, state := range []supervisor.State{supervisor.Stopped, supervisor.Starting, supervisor.Running, supervisor.Reconnecting, supervisor.Failed, ""} {
 		for _, phase := range []supervisor.Phase{supervisor.Idle, supervisor.Resolving, supervisor.Installing, supervisor.Repairing, supervisor.Spawned, supervisor.Listening, supervisor.Challenged, supervisor.Sidecars, supervisor.Ready, supervisor.Draining, supervisor.Terminating, supervisor.Killing, supervisor.Waiting} {
 			for _, mode := range []supervisor.Mode{supervisor.NoMode, supervisor.Managed, supervisor.Attached, supervisor.Conflict} {
@@ -178,7 +178,7 @@ func TestL2_ViewChangesRarely(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			changes, last := 0, View(tt.s, Settings{}, noon)
-			for d := time.Duration(0); d < tt.span; d += max(time.Second, tt.span/2000) {
+			for d := time.Duration(0); d < tt.span; d += max(time.Second, tt.span/500) {
 				now := noon.Add(d)
 				m := View(tt.s, Settings{}, now)
 				if !reflect.DeepEqual(m.Items, last.Items) {
