@@ -52,7 +52,7 @@ func wait[T any](t *testing.T, c <-chan T, what string, output func() string) T 
 }
 
 const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>
+<busconfig><type>session</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>%s
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>`
 
 // bus is a private session bus that starts nothing by itself.
@@ -61,11 +61,15 @@ type bus struct {
 	dir  string
 	addr string
 	cmd  *exec.Cmd
+	env  []string // set: services are started, with this environment
 }
 
-func startBus(t *testing.T) *bus {
+func startBus(t *testing.T) *bus { return startBusWith(t, nil) }
+
+// startBusWith starts a bus that starts services in an environment.
+func startBusWith(t *testing.T, env []string) *bus {
 	needTool(t, "dbus-daemon")
-	b := &bus{t: t, dir: t.TempDir()}
+	b := &bus{t: t, dir: t.TempDir(), env: env}
 	b.addr = "unix:path=" + filepath.Join(b.dir, "bus")
 	b.start()
 	t.Cleanup(b.stop)
@@ -75,10 +79,15 @@ func startBus(t *testing.T) *bus {
 func (b *bus) start() {
 	socket, config := filepath.Join(b.dir, "bus"), filepath.Join(b.dir, "bus.conf")
 	os.Remove(socket)
-	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, socket), 0o600); err != nil {
+	services := ""
+	if b.env != nil {
+		services = "<standard_session_servicedirs/>"
+	}
+	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, socket, services), 0o600); err != nil {
 		b.t.Fatal(err)
 	}
 	b.cmd = exec.Command("dbus-daemon", "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
+	b.cmd.Env = b.env
 	out, err := b.cmd.StdoutPipe()
 	if err == nil {
 		err = b.cmd.Start()

@@ -414,7 +414,7 @@ func TestK3_DashboardSecretIsHandedOver(t *testing.T) {
 	if strings.Contains(target, "canary") {
 		t.Fatalf("the opener got %s", target)
 	}
-	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if r, err := browser.Get(target[:len(target)-1]); err != nil || r.StatusCode != http.StatusNotFound {
 		t.Errorf("a guess: %v, %v", r, err)
 	}
