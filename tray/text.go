@@ -106,7 +106,7 @@ func textsFor(language string) *texts {
 	return &english
 }
 
-var languages = map[string]*texts{"en": &english}
+var languages = map[string]*texts{"en": &english, "zh": &chinese}
 
 // localeFromEnv follows POSIX: the first that is set decides.
 func localeFromEnv() string {

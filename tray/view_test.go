@@ -2,11 +2,15 @@ package tray
 
 import (
 	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -241,8 +245,59 @@ func TestL2_TextsComplete(t *testing.T) {
 	}
 }
 
+// Every cause and reason there is has its words in every language but English,
+// whose words are package supervisor's.
+func TestL2_CausesTranslated(t *testing.T) {
+	causes, reasons := constants(t, "cause.go", "CauseCode"), constants(t, "status.go", "ReasonCode")
+	if len(causes) < 40 || len(reasons) < 10 {
+		t.Fatalf("found only %d causes and %d reasons", len(causes), len(reasons))
+	}
+	for language, texts := range languages {
+		if texts == &english {
+			continue
+		}
+		for _, code := range causes {
+			c := supervisor.Cause{Code: supervisor.CauseCode(code)}
+			if _, ok := texts.cause[c.Code]; !ok && code != "" {
+				t.Errorf("%s: no sentence for %s", language, code)
+			}
+			if _, ok := texts.remedy[c.Code]; ok != (c.Remedy() != "") {
+				t.Errorf("%s: remedy for %s: %v", language, code, ok)
+			}
+		}
+		for _, code := range reasons {
+			if _, ok := texts.reason[supervisor.ReasonCode(code)]; !ok {
+				t.Errorf("%s: no sentence for %s", language, code)
+			}
+		}
+	}
+}
+
+// constants are the values of all constants of a type in a file of package supervisor.
+func constants(t *testing.T, file, typ string) (values []string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "supervisor", file), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		name, isType := spec.Type.(*ast.Ident)
+		lit, isLit := spec.Values[0].(*ast.BasicLit)
+		if isType && isLit && name.Name == typ {
+			value, _ := strconv.Unquote(lit.Value)
+			values = append(values, value)
+		}
+		return true
+	})
+	return values
+}
+
 func TestTextsFor(t *testing.T) {
-	for language, want := range map[string]*texts{"en_GB.UTF-8": &english, "C": &english, "POSIX": &english, "fr": &english} {
+	for language, want := range map[string]*texts{"en_GB.UTF-8": &english, "C": &english, "POSIX": &english, "fr": &english, "zh_CN.UTF-8": &chinese, "zh-CN": &chinese} {
 		if textsFor(language) != want {
 			t.Errorf("%q", language)
 		}
