@@ -18,6 +18,9 @@ import (
 	"clawtray/supervisor"
 )
 
+// The tests read English, whatever the system speaks.
+func init() { os.Setenv("LC_ALL", "C") }
+
 var update = flag.Bool("update", false, "write the golden files")
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.Local)
