@@ -20,7 +20,7 @@ type Icon string
 // The icons of the tray.
 const (
 	Running      Icon = "running"      // green disc, claw
-	Starting     Icon = "starting"     // blue ring, claw
+	Starting     Icon = "starting"     // blue ring, three dots
 	Reconnecting Icon = "reconnecting" // two orange arrows in a circle
 	Degraded     Icon = "degraded"     // yellow triangle, exclamation mark
 	Error        Icon = "error"        // red octagon, cross

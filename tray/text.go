@@ -3,6 +3,7 @@ package tray
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -66,7 +67,7 @@ var english = texts{
 	About: "OpenClaw %s, port %d", Attached: "Run by somebody else: clawtray only watches it.",
 	UpdateReady: "OpenClaw %s is installed: restart to use it.",
 	Second:      "%d s", Minute: "%d min", Hour: "%d h", Day: "%d d", LessThanMinute: "less than a minute",
-	IncidentOpen: "%s: %s (going on)", IncidentOver: "%s: %s (over after %s)", IncidentTime: "2 Jan 15:04", NoIncident: "Recent incidents (none)",
+	IncidentOpen: "%s, going on: %s", IncidentOver: "%s, for %s: %s", IncidentTime: "2 Jan 15:04", NoIncident: "Recent incidents (none)",
 
 	Open: "Open Dashboard", OpenOff: "Open Dashboard (not running)", RetryNow: "Retry now",
 	Start: "Start", Stop: "Stop", StopAttached: "Ask the gateway to stop",
@@ -105,7 +106,7 @@ func textsFor(language string) *texts {
 	return &english
 }
 
-var languages = map[string]*texts{"en": &english}
+var languages = map[string]*texts{"en": &english, "zh": &chinese}
 
 // localeFromEnv follows POSIX: the first that is set decides.
 func localeFromEnv() string {
@@ -180,6 +181,7 @@ func (t *texts) exact(d time.Duration) string {
 // server or a tooltip would read as markup, and what a shell behind a Windows
 // notification would expand, is replaced by a character that looks alike.
 func plain(s string) string {
+	s = ansi.ReplaceAllString(s, "")
 	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -193,6 +195,9 @@ func plain(s string) string {
 		return r
 	}, s)), " ")
 }
+
+// ansi matches what colours a terminal.
+var ansi = regexp.MustCompile("\x1b\\[[0-9;?]*[a-zA-Z]")
 
 var lookalikes = map[rune]rune{'<': '‹', '>': '›', '&': '＆', '"': '”', '`': '´', '$': '＄'}
 

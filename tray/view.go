@@ -445,7 +445,7 @@ func (v *view) incident(in supervisor.Incident) string {
 	if in.Open() {
 		return fmt.Sprintf(v.IncidentOpen, began, v.sentence(in.Cause))
 	}
-	return fmt.Sprintf(v.IncidentOver, began, v.sentence(in.Cause), v.exact(in.Ended.Sub(in.Began)))
+	return fmt.Sprintf(v.IncidentOver, began, v.exact(in.Ended.Sub(in.Began)), v.sentence(in.Cause))
 }
 
 func (v *view) notifications() Item {

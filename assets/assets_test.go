@@ -1,0 +1,53 @@
+package assets
+
+import (
+	"bytes"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// The pictures in the repository are what the generator makes of the SVG files.
+func TestL1_RenderedFromSVG(t *testing.T) {
+	out := t.TempDir()
+	gen := exec.Command("go", "run", "./gen", "-icons", "icons", "-out", out)
+	if text, err := gen.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	made, err := filepath.Glob(filepath.Join(out, "*"))
+	if err != nil || len(made) != 3*len(Icons())+2 {
+		t.Fatalf("made %d files, err %v", len(made), err)
+	}
+	for _, path := range made {
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join("icons", filepath.Base(path)))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("icons/%s is not what `go run ./assets/gen` makes (%v)", filepath.Base(path), err)
+		}
+	}
+}
+
+func TestL1_EveryIconIsThere(t *testing.T) {
+	for _, i := range Icons() {
+		for _, data := range [][]byte{i.PNG(), i.Template()} {
+			if _, err := png.Decode(bytes.NewReader(data)); err != nil {
+				t.Errorf("%s: %v", i, err)
+			}
+		}
+		// Type 1 (icon), one entry per size.
+		if ico := i.ICO(); !bytes.HasPrefix(ico, []byte{0, 0, 1, 0, 5, 0}) {
+			t.Errorf("%s: bad ICO", i)
+		}
+	}
+	if c, err := png.DecodeConfig(bytes.NewReader(App.PNG())); err != nil || c.Width != 256 {
+		t.Errorf("app icon: %v, %d pixels", err, c.Width)
+	}
+	if ico := App.ICO(); len(ico) < 6 || ico[4] != 6 {
+		t.Error("app icon: bad ICO")
+	}
+}
