@@ -52,6 +52,7 @@ type behaviour struct {
 	ignoreTerm bool
 	stop       time.Duration // from SIGTERM to the end
 	remains    int           // descendants that outlive it
+	restarts   bool // in place, when asked over the protocol
 	gateway    gatewaytest.Config
 	setup      func(*gatewaytest.Gateway)
 }
@@ -102,6 +103,12 @@ func (h *fakeHost) Launch(_ context.Context, r openclaw.Runtime, s Spawn) (Proce
 		lines: make(chan Line, 1000), done: make(chan struct{}), left: b.remains}
 	if b.setup != nil {
 		b.setup(p.gw)
+	}
+	if b.restarts {
+		p.gw.Handle("gateway.restart.request", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
+			time.AfterFunc(50*time.Millisecond, p.restart)
+			return map[string]any{"ok": true, "status": "scheduled"}, nil
+		})
 	}
 	for _, l := range b.lines {
 		p.lines <- Line{Text: l, Stderr: true}
@@ -240,6 +247,16 @@ func (p *fakeProcess) live() {
 	}
 }
 
+// restart is a restart in place; a stopped process does nothing.
+func (p *fakeProcess) restart() {
+	p.mu.Lock()
+	able := !p.over && !p.stopped
+	p.mu.Unlock()
+	if able {
+		p.gw.Restart()
+	}
+}
+
 func (p *fakeProcess) alive() bool { return !closed(p.done) }
 
 func (p *fakeProcess) listening() bool {
@@ -273,6 +290,12 @@ func (p *fakeProcess) Exit() Exit {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.exit
+}
+
+func (p *fakeProcess) isStopped() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stopped
 }
 
 func (p *fakeProcess) Activity() (time.Duration, bool, error) {

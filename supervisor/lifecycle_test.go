@@ -365,21 +365,13 @@ func TestC4_NowAbortsAtOnce(t *testing.T) {
 }
 
 func TestD_RestartInPlaceOverTheProtocol(t *testing.T) {
-	play(t, behaving(behaviour{listen: time.Second, setup: restartable}), nil, func(s *scene) {
+	play(t, behaving(behaviour{listen: time.Second, restarts: true}), nil, func(s *scene) {
 		s.start()
 		s.must(Request{Intent: Restart}, ResultRestarted)
 		st := s.Status()
 		if s.host.launches() != 1 || st.Launches != 2 || len(st.Incidents) != 0 || st.Cause.Code != UserRestart {
 			t.Errorf("launches %d, status %+v", s.host.launches(), st)
 		}
-	})
-}
-
-// restartable makes the gateway restart in place when asked, as real ones do.
-func restartable(gw *gatewaytest.Gateway) {
-	gw.Handle("gateway.restart.request", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
-		time.AfterFunc(50*time.Millisecond, gw.Restart)
-		return map[string]any{"ok": true, "status": "scheduled"}, nil
 	})
 }
 
@@ -394,7 +386,7 @@ func TestD_RestartWithoutTheMethodIsAStopAndAStart(t *testing.T) {
 }
 
 func TestD1_RestartWhileStartingIsCarriedOutOnce(t *testing.T) {
-	play(t, behaving(behaviour{listen: 10 * time.Second, setup: restartable}), nil, func(s *scene) {
+	play(t, behaving(behaviour{listen: 10 * time.Second, restarts: true}), nil, func(s *scene) {
 		go s.Do(s.t.Context(), Request{Intent: Start})
 		time.Sleep(time.Second)
 		answers := make(chan Answer, 2)

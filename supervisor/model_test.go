@@ -77,7 +77,7 @@ func live(t *testing.T, seed uint64) {
 
 // behaviour is what the next launch does.
 func (m *model) behaviour(int) behaviour {
-	b := behaviour{listen: m.span(3 * time.Second), sidecars: m.span(2 * time.Second), stop: m.span(2 * time.Second), setup: restartable}
+	b := behaviour{listen: m.span(3 * time.Second), sidecars: m.span(2 * time.Second), stop: m.span(2 * time.Second), restarts: true}
 	if m.calm {
 		return b
 	}
@@ -158,16 +158,17 @@ func (m *model) fault() {
 		p.finish(Exit{Code: m.r.IntN(2)})
 	case kind == 4:
 		p.finish(Exit{Code: -1, Signal: "SIGKILL"})
-	case kind == 5:
-		p.gw.CloseAll([]int{1000, 1006, 1008, 1009, 1012, 1013}[m.r.IntN(6)], "")
-	case kind == 6:
-		p.gw.Restart()
 	case kind == 7:
 		p.mu.Lock()
 		p.stopped = !p.stopped
 		silent := p.stopped
 		p.mu.Unlock()
 		p.gw.Silence(silent)
+	case p.isStopped(): // it can do nothing
+	case kind == 5:
+		p.gw.CloseAll([]int{1000, 1006, 1008, 1009, 1012, 1013}[m.r.IntN(6)], "")
+	case kind == 6:
+		p.gw.Restart()
 	case kind == 8:
 		p.gw.SetToken([]string{testToken, "another"}[m.r.IntN(2)])
 	case kind == 9:
