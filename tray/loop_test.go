@@ -417,14 +417,24 @@ func TestK3_DashboardSecretIsHandedOver(t *testing.T) {
 	if status, _ := browse(t, target[:len(target)-1]); status != http.StatusNotFound {
 		t.Errorf("a guess was answered with %d", status)
 	}
-	if _, location := browse(t, target); location != secret {
-		t.Errorf("the browser was sent to %q", location)
+	var browsers sync.WaitGroup
+	sentOn := make(chan string, 5)
+	for range cap(sentOn) {
+		browsers.Go(func() {
+			if status, location := browse(t, target); status == http.StatusSeeOther {
+				sentOn <- location
+			}
+		})
+	}
+	browsers.Wait()
+	if n := len(sentOn); n != 1 {
+		t.Fatalf("%d of 5 browsers were sent on, want 1", n)
+	}
+	if location := <-sentOn; location != secret {
+		t.Errorf("sent to %q", location)
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
-	}
-	if status, _ := browse(t, target); status == http.StatusSeeOther {
-		t.Error("the address was good twice")
 	}
 }
 
