@@ -150,9 +150,13 @@ func TestI4_SignsWithTheGatewaysClock(t *testing.T) {
 			defer gw.Close()
 			o := memory(gw)
 			o.Identity = newIdentity(t)
+			o.Client.Platform, o.Client.DeviceFamily = " Linux", "Desktop " // signed lower-cased and trimmed
 			dial(t, o).Close()
 			if got := lastConnect(t, gw).Device.SignedAt; got != time.Now().Add(skew).UnixMilli() {
 				t.Error(got)
+			}
+			if gw.Connects() != 1 {
+				t.Error("the v3 signature was not accepted at once")
 			}
 		})
 	}
