@@ -35,7 +35,8 @@ type wireConn struct {
 	reads  atomic.Uint64
 	onLife func() // called after bytes arrived; nil until the session runs
 
-	unread int // bytes the peer may still send before the upgrade is done; -1: done
+	received   int // bytes, all told
+	isUpgraded bool
 
 	mu     sync.Mutex
 	corked bool
@@ -47,17 +48,16 @@ type wireConn struct {
 }
 
 func newWireConn(c net.Conn) *wireConn {
-	return &wireConn{Conn: c, start: time.Now(), unread: maxUpgradeBytes, try: newTryWriter(c)}
+	return &wireConn{Conn: c, start: time.Now(), try: newTryWriter(c)}
 }
 
 func (c *wireConn) Read(p []byte) (int, error) {
+	if !c.isUpgraded && c.received > maxUpgradeBytes {
+		return 0, errUpgradeTooLong // again and again: net/textproto swallows an error now and then
+	}
 	n, err := c.Conn.Read(p)
 	if n > 0 {
-		if c.unread >= 0 {
-			if c.unread -= n; c.unread < 0 {
-				return 0, errUpgradeTooLong
-			}
-		}
+		c.received += n
 		c.life.Store(int64(time.Since(c.start)))
 		c.reads.Add(1)
 		if c.onLife != nil {
@@ -68,7 +68,7 @@ func (c *wireConn) Read(p []byte) (int, error) {
 }
 
 // upgraded lifts the limit on reading. Call it from the reading goroutine.
-func (c *wireConn) upgraded() { c.unread = -1 }
+func (c *wireConn) upgraded() { c.isUpgraded = true }
 
 // cork makes writes wait for flush.
 func (c *wireConn) cork() {

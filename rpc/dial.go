@@ -40,9 +40,10 @@ const (
 	// maxConnectFrame is the most a gateway reads before hello, in bytes (measured: more is closed with 1009).
 	maxConnectFrame = 64 << 10
 
-	// socketBuffer is the size of the WebSocket's read and of its write buffer,
-	// in bytes: a flood of small events is read in few system calls.
-	socketBuffer = 16 << 10
+	// readBuffer and writeBuffer are those of the WebSocket, in bytes: a flood
+	// of small events is read in few system calls.
+	readBuffer  = 64 << 10
+	writeBuffer = 16 << 10
 
 	// defaultRetryAfter is how long to wait when a gateway says "not yet" but
 	// not for how long. Gateways that do say, say 0.5 s to 1 s.
@@ -158,8 +159,8 @@ func (h *handshake) open(ctx context.Context) *Error {
 	defer cancel()
 	var stop func() bool
 	dialer := websocket.Dialer{ // no Proxy: the gateway is on this machine, or on a configured one
-		ReadBufferSize:  socketBuffer,
-		WriteBufferSize: socketBuffer,
+		ReadBufferSize:  readBuffer,
+		WriteBufferSize: writeBuffer,
 		NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := h.o.DialContext(ctx, network, addr)
 			if err != nil {

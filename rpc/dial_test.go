@@ -150,9 +150,13 @@ func TestI4_SignsWithTheGatewaysClock(t *testing.T) {
 			defer gw.Close()
 			o := memory(gw)
 			o.Identity = newIdentity(t)
+			o.Client.Platform, o.Client.DeviceFamily = " Linux", "Desktop " // signed lower-cased and trimmed
 			dial(t, o).Close()
 			if got := lastConnect(t, gw).Device.SignedAt; got != time.Now().Add(skew).UnixMilli() {
 				t.Error(got)
+			}
+			if gw.Connects() != 1 {
+				t.Error("the v3 signature was not accepted at once")
 			}
 		})
 	}
@@ -296,6 +300,54 @@ func TestH4_RefusedConnects(t *testing.T) {
 					t.Error("the token is in the error: ", err)
 				}
 			})
+		})
+	}
+}
+
+// TestH4_EveryCodeAsAnAnswerToConnect: each row of the table is found from what
+// comes over the wire, and no code makes one Dial loop.
+func TestH4_EveryCodeAsAnAnswerToConnect(t *testing.T) {
+	for _, rule := range rpc.Rules() {
+		if rule.Code == rule.Kind.String() {
+			continue // a default row
+		}
+		bubble(t, func(t *testing.T) {
+			refusal := &gatewaytest.Error{Code: "INVALID_REQUEST", Message: "no", Details: map[string]any{"code": rule.Code}}
+			switch {
+			case rule.Code == "startup-sidecars" || rule.Code == "gateway-restarting":
+				refusal = &gatewaytest.Error{Code: "UNAVAILABLE", Details: map[string]any{"reason": rule.Code}}
+			case !strings.Contains(rule.Code, "_") || rule.Code == "INVALID_REQUEST" || rule.Code == "NOT_PAIRED":
+				refusal = &gatewaytest.Error{Code: rule.Code, Retryable: rule.Retry}
+			}
+			gw := gatewaytest.New(gatewaytest.Config{OnConnect: func(*gatewaytest.Request) (*gatewaytest.Error, int) { return refusal, 1008 }})
+			defer gw.Close()
+			o := memory(gw)
+			o.Identity = newIdentity(t)
+			key := o.Identity.DeviceID() + "@gateway.test:18789/operator"
+			kept := &tokens{kept: map[string]string{key: "old device token"}}
+			o.DeviceTokens = kept
+			_, err := rpc.Dial(t.Context(), o)
+			kind := rule.Kind
+			if rule.Code == "UNAVAILABLE" || rule.Code == "startup-sidecars" {
+				kind = rpc.KindStarting // whatever is unavailable now is part of the start
+			}
+			e := wantKind(t, err, kind)
+			if got := rpc.RuleFor(err); got.Sentence == "" || got.Retry != rule.Retry {
+				t.Errorf("%s: %+v", rule.Code, got)
+			}
+			connects := 1
+			if rule.ClearDeviceToken {
+				connects++
+			}
+			if rule.Code == "DEVICE_AUTH_SIGNATURE_INVALID" {
+				connects++
+			}
+			if gw.Connects() != connects || rule.ClearDeviceToken != (kept.kept[key] == "") {
+				t.Errorf("%s: %d connects, kept %q", rule.Code, gw.Connects(), kept.kept)
+			}
+			if (kind == rpc.KindStarting || kind == rpc.KindDraining) && e.RetryAfter == 0 {
+				t.Errorf("%s: no time to wait", rule.Code)
+			}
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"sync/atomic"
@@ -87,6 +88,27 @@ func (s *Session) nameOf(name []byte) string {
 		s.names[text] = text
 	}
 	return text
+}
+
+const (
+	// slabSize is how much room for event payloads is allocated at once, and
+	// maxSlabbed the largest payload that goes there, in bytes: in a flood of
+	// small events allocating each costs more than reading it.
+	slabSize   = 16 << 10
+	maxSlabbed = 1 << 10
+)
+
+// keep copies an event's payload out of the read buffer. s.mu is held.
+func (s *Session) keep(payload []byte) json.RawMessage {
+	if len(payload) > maxSlabbed || payload == nil {
+		return bytes.Clone(payload)
+	}
+	if len(payload) > cap(s.slab)-len(s.slab) {
+		s.slab = make([]byte, 0, slabSize)
+	}
+	start := len(s.slab)
+	s.slab = append(s.slab, payload...)
+	return s.slab[start:len(s.slab):len(s.slab)]
 }
 
 // maxRestartExpected bounds the announced restart time; real ones say 1.5 s.

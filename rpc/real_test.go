@@ -192,6 +192,20 @@ func realAuth(t *testing.T, gw *realGateway, o rpc.Options) {
 		t.Errorf("kept device token: %q, %v", kept, err)
 	}
 
+	// The v3 signature is accepted at once: no second connection in the v2 format.
+	fresh, opened := o, 0
+	fresh.URL, fresh.TrustPeer, fresh.DeviceTokens, fresh.Identity = gw.url, true, nil, newIdentity(t)
+	fresh.OnPhase = func(p rpc.Phase) {
+		if p == rpc.PhaseOpened {
+			opened++
+		}
+	}
+	if s, err := rpc.Dial(t.Context(), fresh); err != nil || opened != 1 {
+		t.Error("connections: ", opened, err)
+	} else {
+		s.Close()
+	}
+
 	wrong := o
 	wrong.URL, wrong.TrustPeer, wrong.Token, wrong.DeviceTokens = gw.url, true, "wrong-token", nil
 	_, err := rpc.Connect(t.Context(), wrong)

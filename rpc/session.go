@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -44,6 +43,7 @@ type Session struct {
 	pongs    map[uint64]chan struct{} // who waits for which pong
 	subs     []*Subscription
 	names    map[string]string // event names seen, for reuse
+	slab     []byte            // where payloads of small events are kept
 	record   record            // what Stats reports
 
 	ending  chan struct{} // closed when ended is set
@@ -236,7 +236,7 @@ func (s *Session) happened(f frame) {
 			continue
 		}
 		if event.Name == "" {
-			event = Event{Name: s.nameOf(f.name), Seq: f.seq, Payload: append(json.RawMessage(nil), f.payload...)}
+			event = Event{Name: s.nameOf(f.name), Seq: f.seq, Payload: s.keep(f.payload)}
 		}
 		select {
 		case sub.events <- event:

@@ -299,7 +299,11 @@ func (n node) is(name string) bool {
 	return !ok || v.Value() == true
 }
 
-// String is the menu in the form of Menu.String.
+// mnemonics reads a label as panels do: an underscore marks the next letter,
+// two are one.
+var mnemonics = strings.NewReplacer("__", "_", "_", "")
+
+// dump writes the menu in the form of Menu.String.
 func (n node) dump(b *strings.Builder, indent string) {
 	for _, kid := range n.kids {
 		if !kid.is("visible") {
@@ -313,7 +317,7 @@ func (n node) dump(b *strings.Builder, indent string) {
 		if kid.Props["toggle-type"].Value() == "checkmark" {
 			mark = map[any]string{int32(0): "[ ] ", int32(1): "[x] "}[kid.Props["toggle-state"].Value()]
 		}
-		fmt.Fprintf(b, "%s%s%s", indent, mark, strings.ReplaceAll(kid.label(), "__", "_"))
+		fmt.Fprintf(b, "%s%s%s", indent, mark, mnemonics.Replace(kid.label()))
 		if !kid.is("enabled") {
 			b.WriteString("  (disabled)")
 		}

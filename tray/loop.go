@@ -34,8 +34,7 @@ type loop struct {
 	requestedAt uint64 // Status.Seq when set.Requested was set
 	noteUntil   time.Time
 	applied     time.Time
-	dirty       bool      // the view may have changed
-	nextToast   time.Time // when the rules want to be asked again
+	dirty       bool // the view may have changed
 
 	jobs sync.WaitGroup
 	busy chan struct{} // one token per running job

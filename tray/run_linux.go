@@ -42,6 +42,9 @@ func show(ctx context.Context, l *loop) error {
 	ctx, stop := context.WithCancel(ctx)
 	w := newWidget(ctx)
 	systray.SetTitle(appName) // before the start: it becomes the item's Id
+	if leftClickIsOurs(os.Getenv("XDG_CURRENT_DESKTOP")) {
+		systray.SetOnTapped(func() { w.clicked(OpenDashboard) })
+	}
 	l.build(w)
 	k := keeper{log: l.Log, notifier: l.notifier, texts: textsFor(l.set.Language), quiet: l.set.Notify == NotifyNone}
 	var wg sync.WaitGroup
@@ -51,6 +54,18 @@ func show(ctx context.Context, l *loop) error {
 	wg.Wait()
 	w.wg.Wait()
 	return err
+}
+
+// leftClickIsOurs is true on desktops that open the menu with the right button
+// only, and would answer the left one with nothing. The others open the menu
+// with either, unless somebody asks for the left one.
+func leftClickIsOurs(desktop string) bool {
+	for name := range strings.SplitSeq(strings.ToLower(desktop), ":") {
+		if name == "lxqt" || name == "mate" {
+			return true
+		}
+	}
+	return false
 }
 
 // keeper keeps the icon on the session bus.

@@ -43,14 +43,18 @@ func (w *widget) Add(parent entry, it Item) entry {
 				if !ok {
 					return
 				}
-				select {
-				case w.clicks <- it.ID:
-				case <-w.ctx.Done():
-				}
+				w.clicked(it.ID)
 			}
 		}
 	})
 	return m
+}
+
+func (w *widget) clicked(id ID) {
+	select {
+	case w.clicks <- id:
+	case <-w.ctx.Done():
+	}
 }
 
 func (w *widget) item(parent entry, it Item) *systray.MenuItem {

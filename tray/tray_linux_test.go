@@ -242,6 +242,27 @@ func TestL4_HeadlessEndsCleanly(t *testing.T) {
 	}
 }
 
+// Where the left button opens no menu it opens the dashboard (BEHAVIOUR L2:
+// every click is answered).
+func TestL2_LeftClickOnLXQt(t *testing.T) {
+	for desktop, ours := range map[string]bool{"LXQt": true, "XFCE": false} {
+		b := startBus(t)
+		w := b.startWatcher()
+		c := b.runTray(running(), "XDG_CURRENT_DESKTOP="+desktop)
+		i := b.item(wait(t, w.registered, "registration", c.output))
+		if i.prop("ItemIsMenu") == ours {
+			t.Errorf("%s: ItemIsMenu is %v", desktop, ours)
+		}
+		if !ours {
+			continue
+		}
+		if err := i.conn.Object(i.dest, "/StatusNotifierItem").Call("org.kde.StatusNotifierItem.Activate", 0, int32(0), int32(0)).Err; err != nil {
+			t.Error(err)
+		}
+		i.until("an answer", has("Open Dashboard failed: not available here  (disabled)"))
+	}
+}
+
 func TestL4_RemedyForTheDesktop(t *testing.T) {
 	for desktop, want := range map[string]string{"ubuntu:GNOME": "AppIndicator", "XFCE": "Status Tray", "X-Cinnamon": "status notifier", "": "status notifier"} {
 		if toast := noHostToast(&english, desktop); !strings.Contains(toast.Body, want) {

@@ -21,7 +21,7 @@ type flood struct {
 }
 
 // floodBatch is how many events the server writes at once.
-const floodBatch = 64
+const floodBatch = 1000
 
 // serve is the fake gateway in a process of its own; it ends with stdin.
 func serve() error {

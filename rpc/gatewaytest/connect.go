@@ -158,6 +158,11 @@ func (gw *Gateway) check(c *Conn, e envelope) (*connectParams, *Error, int) {
 		return nil, &Error{Code: "UNAVAILABLE", Message: "gateway starting; retry shortly", Retryable: true,
 			RetryAfterMs: gw.cfg.RetryAfter.Milliseconds(), Details: map[string]any{"reason": "startup-sidecars"}}, websocket.CloseTryAgainLater
 	}
+	if gw.cfg.OnConnect != nil {
+		if failed, code := gw.cfg.OnConnect(&Request{Conn: c, ID: e.ID, Method: e.Method, Params: e.Params, At: time.Now()}); failed != nil {
+			return nil, failed, code
+		}
+	}
 	p := &connectParams{}
 	d := json.NewDecoder(bytes.NewReader(e.Params))
 	d.DisallowUnknownFields()

@@ -67,6 +67,8 @@ type Config struct {
 	CloseInstead   int           // close with this code instead of answering connect, or instead of the challenge when NoChallenge
 	Header         http.Header   // sent with the answer to the WebSocket upgrade
 
+	// OnConnect may refuse a connect with any error, and close code; nil accepts what the gateway itself accepts.
+	OnConnect func(*Request) (*Error, int)
 	// Hello may change the hello-ok payload before it is sent.
 	Hello func(hello map[string]any)
 	// Keep is how many received requests are recorded; 10,000.
