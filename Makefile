@@ -5,7 +5,9 @@ COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null)
 # The time of the last commit: the same source gives the same files.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
-export VERSION LDFLAGS
+# Without HTTP/2, which nothing here speaks, the program is half a megabyte smaller.
+TAGS := nethttpomithttp2
+export VERSION LDFLAGS TAGS
 
 # Finds a suitable Go, or gets one, the first time that a recipe needs it.
 GO = $(eval GO := $(or $(shell sh packaging/bootstrap.sh),$(error no Go to build with)))$(GO)
@@ -18,7 +20,7 @@ help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
 
 build: ## build build/clawtray
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o build/clawtray .
+	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o build/clawtray .
 
 run: build ## build it, get Node and OpenClaw if they are missing, and run it
 	build/clawtray install --if-missing

@@ -22,3 +22,6 @@ sh packaging/lint.sh
 
 section "go test"
 CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
+
+section "the model, at length"
+go test -run TestModel ./supervisor

@@ -52,7 +52,7 @@ type behaviour struct {
 	ignoreTerm bool
 	stop       time.Duration // from SIGTERM to the end
 	remains    int           // descendants that outlive it
-	restarts   bool // in place, when asked over the protocol
+	restarts   bool          // in place, when asked over the protocol
 	gateway    gatewaytest.Config
 	setup      func(*gatewaytest.Gateway)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,23 +39,25 @@ func TestModel(t *testing.T) {
 	first := rand.Uint64N(1 << 40)
 	t.Logf("%d lives of %d steps, seeds from %d", steps/modelLife, modelLife, first)
 	for i := range uint64(steps / modelLife) {
-		if !t.Run(fmt.Sprint(first+i), func(t *testing.T) { live(t, first+i) }) {
-			return
-		}
+		t.Run(fmt.Sprint(first+i), func(t *testing.T) {
+			t.Parallel()
+			live(t, first+i)
+		})
 	}
 }
 
 // model is one life.
 type model struct {
 	*scene
-	r       *rand.Rand
-	calm    bool // faults have ended
+	dice
+	seed    uint64
+	calm    atomic.Bool // faults have ended
 	pending sync.WaitGroup
 	log     []string
 }
 
 func live(t *testing.T, seed uint64) {
-	m := &model{r: rand.New(rand.NewPCG(seed, 1))}
+	m := &model{seed: seed, dice: dice{rand.New(rand.NewPCG(seed, 1))}}
 	machine := func(t *testing.T) *fakeHost { return newFakeHost(t, m.behaviour) }
 	play(t, machine, nil, func(s *scene) {
 		m.scene = s
@@ -75,43 +78,48 @@ func live(t *testing.T, seed uint64) {
 	})
 }
 
-// behaviour is what the next launch does.
-func (m *model) behaviour(int) behaviour {
-	b := behaviour{listen: m.span(3 * time.Second), sidecars: m.span(2 * time.Second), stop: m.span(2 * time.Second), restarts: true}
-	if m.calm {
+// dice throws for one part of a life.
+type dice struct{ *rand.Rand }
+
+func (d dice) chance(percent int) bool            { return d.IntN(100) < percent }
+func (d dice) span(t time.Duration) time.Duration { return time.Duration(d.Int64N(int64(t))) }
+
+// behaviour is what the nth launch does. Each has dice of its own: launches come
+// from another goroutine, and a replay must not depend on when.
+func (m *model) behaviour(n int) behaviour {
+	d := dice{rand.New(rand.NewPCG(m.seed, uint64(n)+2))}
+	b := behaviour{listen: d.span(3 * time.Second), sidecars: d.span(2 * time.Second), stop: d.span(2 * time.Second), restarts: true}
+	if m.calm.Load() {
 		return b
 	}
-	b.ignoreTerm = m.chance(10)
-	b.remains = m.r.IntN(3)
-	b.gateway.Protocol = 4 - m.r.IntN(2)
+	b.ignoreTerm = d.chance(10)
+	b.remains = d.IntN(3)
+	b.gateway.Protocol = 4 - d.IntN(2)
 	exits := []Exit{{}, {Code: 1}, {Code: 78}, {Code: -1, Signal: "SIGKILL"}}
-	switch m.r.IntN(8) {
+	switch d.IntN(8) {
 	case 0:
-		b.dies, b.exit = 1+m.span(4*time.Second), exits[m.r.IntN(len(exits))]
+		b.dies, b.exit = 1+d.span(4*time.Second), exits[d.IntN(len(exits))]
 	case 1:
-		b.listen = m.span(15 * time.Minute)
+		b.listen = d.span(15 * time.Minute)
 	case 2:
-		b.sidecars = m.span(15 * time.Minute)
+		b.sidecars = d.span(15 * time.Minute)
 	case 3:
-		b.lines = []string{"another OpenClaw process owns gateway-lifecycle", "listen EADDRINUSE", "Config invalid"}[m.r.IntN(3):]
-		b.listen, b.dies, b.exit = time.Hour, 1+m.span(time.Second), Exit{Code: 78}
+		b.lines = []string{"another OpenClaw process owns gateway-lifecycle", "listen EADDRINUSE", "Config invalid"}[d.IntN(3):]
+		b.listen, b.dies, b.exit = time.Hour, 1+d.span(time.Second), Exit{Code: 78}
 	}
 	return b
 }
 
-func (m *model) chance(percent int) bool            { return m.r.IntN(100) < percent }
-func (m *model) span(d time.Duration) time.Duration { return time.Duration(m.r.Int64N(int64(d))) }
-
 // step does one random thing.
 func (m *model) step() {
-	switch n := m.r.IntN(10); {
+	switch n := m.IntN(10); {
 	case n < 4:
-		d := []time.Duration{0, 10 * time.Millisecond, time.Second, 10 * time.Second, time.Minute}[m.r.IntN(5)]
+		d := []time.Duration{0, 10 * time.Millisecond, time.Second, 10 * time.Second, time.Minute}[m.IntN(5)]
 		m.log = append(m.log, "pass "+d.String())
 		time.Sleep(d)
 	case n < 7:
 		intents := []Intent{Start, Start, Stop, Restart, Restart, Reload, Retry, TakeOver}
-		m.intend(Request{Intent: intents[m.r.IntN(len(intents))], Now: m.chance(20), Automatic: m.chance(20)})
+		m.intend(Request{Intent: intents[m.IntN(len(intents))], Now: m.chance(20), Automatic: m.chance(20)})
 	default:
 		m.fault()
 	}
@@ -141,7 +149,7 @@ func (m *model) fault() {
 	}
 	stranger := h.stranger
 	h.mu.Unlock()
-	kind := m.r.IntN(10)
+	kind := m.IntN(10)
 	m.log = append(m.log, fmt.Sprintf("fault %d", kind))
 	switch {
 	case kind == 0:
@@ -155,7 +163,7 @@ func (m *model) fault() {
 		m.leave()
 	case p == nil || !p.alive():
 	case kind == 3:
-		p.finish(Exit{Code: m.r.IntN(2)})
+		p.finish(Exit{Code: m.IntN(2)})
 	case kind == 4:
 		p.finish(Exit{Code: -1, Signal: "SIGKILL"})
 	case kind == 7:
@@ -166,11 +174,11 @@ func (m *model) fault() {
 		p.gw.Silence(silent)
 	case p.isStopped(): // it can do nothing
 	case kind == 5:
-		p.gw.CloseAll([]int{1000, 1006, 1008, 1009, 1012, 1013}[m.r.IntN(6)], "")
+		p.gw.CloseAll([]int{1000, 1006, 1008, 1009, 1012, 1013}[m.IntN(6)], "")
 	case kind == 6:
 		p.gw.Restart()
 	case kind == 8:
-		p.gw.SetToken([]string{testToken, "another"}[m.r.IntN(2)])
+		p.gw.SetToken([]string{testToken, "another"}[m.IntN(2)])
 	case kind == 9:
 		p.gw.Shutdown(0)
 	}
@@ -204,7 +212,7 @@ func (m *model) check() {
 // converge ends all faults: a start must then lead to a running gateway, and
 // every request must have been answered.
 func (m *model) converge() {
-	m.calm = true
+	m.calm.Store(true)
 	m.leave()
 	m.host.mu.Lock()
 	for _, p := range m.host.procs {
