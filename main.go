@@ -149,7 +149,7 @@ func run(ctx context.Context, f flags) error {
 	s := supervisor.New(config, machine)
 	var show func(context.Context) error
 	if !f.headless {
-		options := trayOptions(s, machine, dirs, set, log)
+		options := trayOptions(s, machine, dirs, set, f.profile, log)
 		show = func(ctx context.Context) error { return tray.Run(ctx, options) }
 	}
 	return supervise(ctx, s, instance, show)

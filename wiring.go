@@ -9,11 +9,12 @@ import (
 	"clawtray/supervisor/openclaw"
 	"clawtray/supervisor/settings"
 	"clawtray/tray"
+	"clawtray/tray/autostart"
 )
 
 // trayOptions gives the tray what its entries do.
-func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.Dirs, set settings.Settings, log *slog.Logger) tray.Options {
-	return tray.Options{
+func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.Dirs, set settings.Settings, profile string, log *slog.Logger) tray.Options {
+	options := tray.Options{
 		Gateway:        s,
 		Version:        version,
 		Log:            log,
@@ -31,7 +32,28 @@ func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.
 			return string(text), err
 		},
 		Install: func(ctx context.Context) error { return fetchRuntime(ctx, s, m, log) },
+		SaveSettings: func(t tray.Settings) error {
+			set.Notifications = string(t.Notify)
+			return set.Save(dirs.File())
+		},
 	}
+	if login, err := autostart.Here(loginArgs(profile)...); err == nil {
+		options.Autostart = login
+		if moved, err := login.Repair(); err != nil {
+			log.Warn("the entry that starts clawtray at login could not be repaired", "err", err)
+		} else if moved {
+			log.Info("the entry that starts clawtray at login follows the program to its new place")
+		}
+	}
+	return options
+}
+
+// loginArgs are what clawtray is started with at login.
+func loginArgs(profile string) []string {
+	if profile == "" {
+		return nil
+	}
+	return []string{"--profile", profile}
 }
 
 // fetchRuntime installs Node and OpenClaw, then starts the gateway.

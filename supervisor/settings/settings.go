@@ -79,6 +79,22 @@ func Load(path string) (Settings, error) {
 	return s, s.Check(path)
 }
 
+// Save writes the file, as a whole or not at all. Comments in it are lost.
+func (s Settings) Save(path string) error {
+	data, err := toml.Marshal(s)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	next := path + ".new"
+	if err := os.WriteFile(next, data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, path)
+}
+
 // Check says what is wrong with the values, naming path as their source.
 func (s Settings) Check(path string) error {
 	oneOf := func(key, value string, allowed ...string) error {
