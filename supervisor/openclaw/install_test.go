@@ -398,14 +398,14 @@ func TestN3_NpmEnvironment(t *testing.T) {
 	seen := filepath.Join(t.TempDir(), "seen")
 	s.npm("env >" + seen)
 	s.o.Env = append(s.o.Env, "NODE_OPTIONS=--bad", "npm_config_global=true", "NPM_CONFIG_PREFIX=/usr", "npm_config_location=global", "npm_config_dry_run=true",
-		"NODE_EXTRA_CA_CERTS=", "HTTPS_PROXY=http://proxy.example", "OPENCLAW_NO_RESPAWN=1")
+		"NODE_EXTRA_CA_CERTS=", "HTTPS_PROXY=http://webproxy.example", "OPENCLAW_NO_RESPAWN=1")
 	r := s.must(DefaultOpenClawVersion)
 	raw, err := os.ReadFile(seen)
 	if err != nil {
 		t.Fatal(err)
 	}
 	env := strings.Split(strings.TrimSpace(string(raw)), "\n")
-	for key, want := range map[string]string{"HTTPS_PROXY": "http://proxy.example", "npm_config_registry": s.reg.URL} {
+	for key, want := range map[string]string{"HTTPS_PROXY": "http://webproxy.example", "npm_config_registry": s.reg.URL} {
 		if got := getenv(env, key); got != want {
 			t.Errorf("%s=%s, want %s", key, got, want)
 		}

@@ -19,13 +19,13 @@ func TestN3_NpmSettings(t *testing.T) {
 		"//user.example/npm/:_authToken=${TOKEN}\n//user.example/:_auth = dTpw\n//basic.example/:username=u\n//basic.example/:_password=cA==\n"+
 		"ca[]=\"one\\ntwo\"\nca[]=three\nhttps-proxy=null\nempty=${NONE?}\nkept=${NONE}\nflag\n[section]\n", 0o600)
 	m.file("/usr/local/bin/node", "", 0o755)
-	m.file("/usr/local/etc/npmrc", "registry=http://global.example\nproxy=http://proxy.example:8080\n", 0o644)
+	m.file("/usr/local/etc/npmrc", "registry=http://global.example\nproxy=http://webproxy.example:8080\n", 0o644)
 	m.path("/usr/local/bin")
 	env := append(m.env, "TOKEN=secret", "NPM_CONFIG_Strict_SSL=false", "npm_config_//env.example/:_authToken=envtoken")
 	s := readNpmSettings(env, m.at(home), "linux")
 
 	for key, want := range map[string]string{
-		"proxy": "http://proxy.example:8080", "strict-ssl": "false", "https-proxy": "", "ca": "one\ntwo\nthree\n",
+		"proxy": "http://webproxy.example:8080", "strict-ssl": "false", "https-proxy": "", "ca": "one\ntwo\nthree\n",
 		"empty": "", "kept": "${NONE}", "flag": "true", "missing": "",
 	} {
 		if got := s.get(key); got != want {
