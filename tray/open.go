@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/atotto/clipboard"
@@ -29,20 +30,16 @@ func openSecret(ctx context.Context, url string, open func(string) error) error 
 		return err
 	}
 	path := "/" + rand.Text()
-	served := make(chan struct{}, 1)
+	var taken atomic.Bool
+	served := make(chan struct{})
 	server := &http.Server{
 		ReadHeaderTimeout: handoffTime,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != path || r.Method != http.MethodGet {
+			if r.URL.Path != path || r.Method != http.MethodGet || !taken.CompareAndSwap(false, true) {
 				http.NotFound(w, r)
 				return
 			}
-			select {
-			case served <- struct{}{}:
-			default: // somebody was here before
-				http.NotFound(w, r)
-				return
-			}
+			defer close(served)
 			w.Header().Set("Cache-Control", "no-store")
 			w.Header().Set("Referrer-Policy", "no-referrer")
 			http.Redirect(w, r, url, http.StatusSeeOther)
