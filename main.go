@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -124,6 +125,7 @@ func run(ctx context.Context, f flags) error {
 	redact := rpc.NewRedactor(set.Token)
 	log, closeLog := newLog(dirs.Log(), set.LogLevel, f, redact)
 	defer closeLog()
+	slog.SetDefault(log) // the tray library logs through the standard one
 	log.Info("clawtray starts", "version", version, "commit", commit, "profile", f.profile, "port", set.Port)
 	identity, report, err := rpc.LoadOrCreateIdentity(dirs.Identity())
 	var problem string
