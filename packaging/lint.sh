@@ -49,7 +49,7 @@ fi
 nothing "packages without a doc comment" go list -f '{{if and .GoFiles (not .Doc)}}{{.ImportPath}}{{end}}' ./...
 
 section "go vet"
-for platform in linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 freebsd/arm64; do
+for platform in linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64; do
   echo "$platform"
   CGO_ENABLED=0 GOOS=${platform%/*} GOARCH=${platform#*/} go vet ./...
 done

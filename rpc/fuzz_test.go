@@ -210,7 +210,7 @@ func FuzzIdentity(f *testing.F) {
 		if err != nil || report.Created || again.DeviceID() != id.DeviceID() {
 			t.Error(report, err)
 		}
-		_ = id.prove(signatureV3, ClientInfo{}, "token", challenge{Nonce: string(content), Ts: 1})
+		_ = id.prove(signatureV3, ClientInfo{}, "token", challenge{Nonce: string(content), TS: 1})
 	})
 }
 

@@ -51,7 +51,7 @@ func (h *handshake) shake(ctx context.Context) (*Session, *Error) {
 // challenge is the payload of connect.challenge.
 type challenge struct {
 	Nonce string  `json:"nonce"`
-	Ts    float64 `json:"ts"` // Unix time in milliseconds, the gateway's clock
+	TS    float64 `json:"ts"` // Unix time in milliseconds, the gateway's clock
 }
 
 func (h *handshake) challenge(ctx context.Context) (challenge, *Error) {

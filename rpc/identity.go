@@ -184,7 +184,7 @@ func (id *Identity) prove(format signatureFormat, who ClientInfo, token string, 
 	proof := deviceProof{
 		ID:        id.DeviceID(),
 		PublicKey: base64.RawURLEncoding.EncodeToString(id.publicKey()),
-		SignedAt:  int64(c.Ts),
+		SignedAt:  int64(c.TS),
 		Nonce:     c.Nonce,
 	}
 	if proof.SignedAt <= 0 {

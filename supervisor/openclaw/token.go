@@ -39,7 +39,8 @@ type Token struct {
 	Conflict string
 }
 
-// String, GoString and MarshalText keep the value out of logs and status (BEHAVIOUR K3).
+// String keeps the value out of logs and status, as GoString
+// and MarshalText do (BEHAVIOUR K3).
 func (t Token) String() string               { return "token from " + t.Source }
 func (t Token) GoString() string             { return t.String() }
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
