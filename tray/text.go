@@ -72,7 +72,7 @@ var english = texts{
 	Open: "Open Dashboard", OpenOff: "Open Dashboard (not running)", RetryNow: "Retry now",
 	Start: "Start", Stop: "Stop", StopAttached: "Ask the gateway to stop",
 	StopNow: "Stop now, without waiting", StopKill: "Stop now, by force",
-	Restart: "Restart", RestartOff: "Restart (stopping)", RestartAttached: "Restart (run by somebody else)",
+	Restart: "Restart", RestartOff: "Restart (stopping)", RestartAttached: "Ask the gateway to restart",
 	Reload: "Reload configuration", ReloadOff: "Reload configuration (not running)",
 	Install: "Install OpenClaw", OpenConfig: "Open OpenClaw's configuration", OpenOwnConfig: "Choose another port",
 	Approve: "Approve this device in the Dashboard", TakeOver: "Start our own gateway",

@@ -21,7 +21,7 @@ var chinese = texts{
 	Open: "打开控制台", OpenOff: "打开控制台（未运行）", RetryNow: "立即重试",
 	Start: "启动", Stop: "停止", StopAttached: "请求网关停止",
 	StopNow: "立即停止，不再等待", StopKill: "立即强制停止",
-	Restart: "重启", RestartOff: "重启（正在停止）", RestartAttached: "重启（由其他程序运行）",
+	Restart: "重启", RestartOff: "重启（正在停止）", RestartAttached: "请求网关重启",
 	Reload: "重新加载配置", ReloadOff: "重新加载配置（未运行）",
 	Install: "安装 OpenClaw", OpenConfig: "打开 OpenClaw 的配置", OpenOwnConfig: "选择其他端口",
 	Approve: "在控制台中批准此设备", TakeOver: "启动我们自己的网关",

@@ -415,7 +415,7 @@ func (v *view) restart() Item {
 	case v.Stopping():
 		it.Title, it.Disabled = v.RestartOff, true
 	case v.Mode == supervisor.Attached && v.State == supervisor.Running:
-		it.Title, it.Disabled = v.RestartAttached, true
+		it.Title = v.RestartAttached
 	}
 	return it
 }

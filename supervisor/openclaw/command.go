@@ -110,7 +110,7 @@ func isSetting(key string) bool {
 }
 
 // hijacks says whether a variable changes what a Node or a Gateway does, or whose child it takes
-// itself for (GATEWAY.md 11, 13; measured, OpenClaw 2026.6.11 to 2026.9.6).
+// itself for (measured, OpenClaw 2026.6.11 to 2026.9.6).
 func hijacks(key string) bool {
 	// Windows folds case; elsewhere nobody writes these in lower case.
 	switch key = strings.ToUpper(key); key {
