@@ -129,18 +129,32 @@ func (u *user) run() {
 		u.process.Wait()
 		close(ended)
 	}()
-	for {
-		_, _, err := u.client.Report(u.t.Context())
-		if err == nil {
-			return
-		}
-		if !errors.Is(err, control.ErrNotRunning) {
-			u.t.Fatal(err)
-		}
+	eventually(u.t, "clawtray answers", func() bool {
 		select {
 		case <-ended:
 			u.t.Fatalf("clawtray ended at once:\n%s", u.output.String())
-		case <-time.After(20 * time.Millisecond): // between two looks for the socket
+		default:
+		}
+		_, _, err := u.client.Report(u.t.Context())
+		if err != nil && !errors.Is(err, control.ErrNotRunning) {
+			u.t.Fatal(err)
+		}
+		return err == nil
+	})
+}
+
+// eventually looks at what no channel tells about, such as another process, until
+// it is as it should be.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	giveUp := time.After(patience)
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-giveUp:
+			t.Fatalf("never came: %s", what)
 		}
 	}
 }
@@ -367,13 +381,7 @@ func TestM3_OurDeath(t *testing.T) {
 	first := u.until("running", running)
 	u.process.Process.Kill()
 	<-u.ended
-	deadline := time.Now().Add(patience)
-	for len(u.marked()) > 0 {
-		if time.Now().After(deadline) {
-			t.Fatalf("still alive: %v", u.marked())
-		}
-		time.Sleep(50 * time.Millisecond) // between two looks at the process table
-	}
+	eventually(t, "nothing of the dead clawtray is left", func() bool { return len(u.marked()) == 0 })
 	u.run()
 	if s := u.until("running", running); s.PID == first.PID || s.Mode != supervisor.Managed {
 		t.Errorf("after the second start: %+v", s)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"time"
 
 	"clawtray/supervisor"
 	"clawtray/supervisor/openclaw"
@@ -70,4 +71,12 @@ func fetchRuntime(ctx context.Context, s *supervisor.Supervisor, m *supervisor.M
 	}
 	_, err := s.Do(ctx, supervisor.Request{Intent: supervisor.Retry})
 	return err
+}
+
+// policy is the default policy with what the user set.
+func policy(s settings.Supervision) supervisor.Policy {
+	p := supervisor.DefaultPolicy()
+	p.Governor.Budget, p.Governor.Window = s.RestartBudget, time.Duration(s.RestartWindow)
+	p.DrainStop, p.DrainRestart = time.Duration(s.DrainStop), time.Duration(s.DrainRestart)
+	return p
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/adrg/xdg"
 	"github.com/pelletier/go-toml/v2"
@@ -25,11 +26,40 @@ type Settings struct {
 	Token         string `toml:"token"`         // shared gateway token; empty: from OpenClaw's configuration, or generated
 	Notifications string `toml:"notifications"` // "all", "problems" or "none"
 	LogLevel      string `toml:"log_level"`     // "debug", "info", "warn" or "error"
+
+	Supervision Supervision `toml:"supervision"`
 }
+
+// Supervision is how patient clawtray is. Durations are written like "20s" or "10m".
+type Supervision struct {
+	RestartBudget int      `toml:"restart_budget"` // automatic restarts within the window, then a person has to look
+	RestartWindow Duration `toml:"restart_window"`
+	DrainStop     Duration `toml:"drain_stop"`    // wait for active work before a stop or quit
+	DrainRestart  Duration `toml:"drain_restart"` // and before a restart
+}
+
+// Duration is a time.Duration that a file spells out.
+type Duration time.Duration
+
+// UnmarshalText reads "1m30s".
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	if err == nil && v < 0 {
+		err = fmt.Errorf("%s is negative", b)
+	}
+	*d = Duration(v)
+	return err
+}
+
+// MarshalText writes it as it is read.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
 // Default returns the settings of an empty file.
 func Default() Settings {
-	return Settings{Port: DefaultPort, Notifications: "all", LogLevel: "info"}
+	return Settings{Port: DefaultPort, Notifications: "all", LogLevel: "info", Supervision: Supervision{
+		RestartBudget: 5, RestartWindow: Duration(10 * time.Minute),
+		DrainStop: Duration(20 * time.Second), DrainRestart: Duration(time.Minute),
+	}}
 }
 
 // Error is a mistake in the file, with its place.
@@ -107,6 +137,9 @@ func (s Settings) Check(path string) error {
 	}
 	if s.Port < 1 || s.Port > 65535 {
 		return &Error{Path: path, Key: "port", Reason: fmt.Sprintf("%d is not a port; choose one from 1 to 65535", s.Port)}
+	}
+	if s.Supervision.RestartBudget < 1 {
+		return &Error{Path: path, Key: "supervision.restart_budget", Reason: "it has to be at least 1"}
 	}
 	return errors.Join(
 		oneOf("notifications", s.Notifications, "all", "problems", "none"),
