@@ -17,7 +17,7 @@ import (
 // TestB7_BrokenConfiguration: doctor repairs what it can, is quoted when it
 // cannot, and a file that breaks later does not disturb the gateway that runs.
 func TestB7_BrokenConfiguration(t *testing.T) {
-	t.Run("unknown key, repaired", func(t *testing.T) {
+	t.Run("repaired", func(t *testing.T) {
 		u := withGateway(t)
 		u.write(".openclaw/openclaw.json", `{"gateway": {"mode": "local", "bogus": 1}}`)
 		u.run()
@@ -38,7 +38,7 @@ func TestB7_BrokenConfiguration(t *testing.T) {
 		u.must("quit")
 		<-u.ended
 	})
-	t.Run("not JSON, quoted", func(t *testing.T) {
+	t.Run("quoted", func(t *testing.T) {
 		u := withGateway(t)
 		u.write(".openclaw/openclaw.json", `{"gateway": {`)
 		u.run()

@@ -67,7 +67,7 @@ func render(app bool, svg []byte) map[string][]byte {
 	return map[string][]byte{
 		".png":          encode(draw(svg, traySize)),
 		".ico":          bundle(svg, trayICO),
-		"-template.png": encode(template(draw(svg, templateSize))),
+		"-template.png": encode(template(draw(bytes.ReplaceAll(svg, []byte(darkGlyph), []byte("#ffffff")), templateSize))),
 	}
 }
 
@@ -91,6 +91,10 @@ func draw(svg []byte, size int) *image.NRGBA {
 
 // template keeps what is coloured and drops what is white: the outlines and
 // the glyphs become holes, so the shape is still told in one colour.
+// darkGlyph is the colour of a sign on a light ground. In a template it has to
+// become a hole like the white ones, or it would drown in the ground.
+const darkGlyph = "#2b2100"
+
 func template(im *image.NRGBA) *image.NRGBA {
 	out := image.NewNRGBA(im.Bounds())
 	for y := range im.Bounds().Dy() {

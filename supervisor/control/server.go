@@ -48,7 +48,7 @@ func Claim(dir string) (*Instance, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("the path %s is too long for a socket; set XDG_RUNTIME_DIR to a shorter folder", path)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := private(dir); err != nil {
 		return nil, err
 	}
 	lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))
@@ -70,6 +70,22 @@ func Claim(dir string) (*Instance, error) {
 		return nil, errors.Join(err, l.Close(), lock.Unlock())
 	}
 	return &Instance{lock: lock, Listener: l}, nil
+}
+
+// private makes a folder that is ours alone; one that somebody else prepared for us
+// is refused.
+func private(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder; remove it", dir)
+	}
+	return os.Chmod(dir, 0o700) // fails when it is not ours
 }
 
 // Close ends the instance.

@@ -3,6 +3,7 @@
 package settings
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -169,8 +170,17 @@ func Places(profile string) Dirs {
 	if info, err := os.Stat(xdg.RuntimeDir); err != nil || !info.IsDir() {
 		d.Runtime = filepath.Join(d.State, "run")
 	}
+	// The path of a socket is short by nature; a deep home gets a folder named after it.
+	if len(d.Runtime) > maxRuntime {
+		sum := sha256.Sum256([]byte(d.Runtime))
+		d.Runtime = filepath.Join(os.TempDir(), fmt.Sprintf("clawtray-%d-%x", os.Getuid(), sum[:6]))
+	}
 	return d
 }
+
+// maxRuntime leaves room for the socket's name: its path may be 104 bytes long on
+// macOS, 108 on Linux and Windows.
+const maxRuntime = 88
 
 // File is the path of the configuration file.
 func (d Dirs) File() string { return filepath.Join(d.Config, "clawtray.toml") }

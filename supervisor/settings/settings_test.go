@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/adrg/xdg"
 )
 
 func write(t *testing.T, text string) string {
@@ -53,6 +55,16 @@ func TestSaveIsReadBack(t *testing.T) {
 	}
 	if got, err := Load(path); err != nil || got != s {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestADeepHomeGetsAShortSocket(t *testing.T) {
+	state := xdg.StateHome
+	defer func() { xdg.StateHome = state }()
+	xdg.StateHome = "/" + strings.Repeat("deep/", 40)
+	a, b := Places("a"), Places("b")
+	if len(a.Runtime) > maxRuntime || a.Runtime == b.Runtime {
+		t.Errorf("got %s and %s", a.Runtime, b.Runtime)
 	}
 }
 

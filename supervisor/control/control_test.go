@@ -1,0 +1,153 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"clawtray/supervisor"
+	"clawtray/supervisor/openclaw"
+)
+
+// bareHost is a machine on which nothing is installed.
+type bareHost struct{ supervisor.Host }
+
+func (bareHost) Orphan(context.Context) (supervisor.Process, error) { return nil, nil }
+func (bareHost) Missing(context.Context) []string                   { return nil }
+func (bareHost) Listener(context.Context, int) (supervisor.Listener, bool) {
+	return supervisor.Listener{}, false
+}
+func (bareHost) Dial(context.Context, string, string) (net.Conn, error) {
+	return nil, errors.New("connection refused")
+}
+func (bareHost) Runtime(context.Context) (openclaw.Runtime, error) {
+	return openclaw.Runtime{}, &openclaw.MissingError{Kind: openclaw.NodeMissing, Sentence: "no Node"}
+}
+
+// serve runs a supervisor with its API until the test ends.
+func serve(t *testing.T) (client *Client, dir string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ct-") // t.TempDir may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	instance, err := Claim(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := supervisor.New(supervisor.Config{Port: 1}, bareHost{})
+	ctx, stop := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { s.Run(ctx) })
+	all.Go(func() { Serve(ctx, instance, s) })
+	t.Cleanup(func() {
+		stop()
+		all.Wait()
+		instance.Close()
+		os.RemoveAll(dir)
+	})
+	return NewClient(dir), dir
+}
+
+func TestL5_OneInstance(t *testing.T) {
+	_, dir := serve(t)
+	if _, err := Claim(dir); !errors.Is(err, ErrRunning) {
+		t.Errorf("got %v", err)
+	}
+	info, err := os.Stat(filepath.Join(dir, socketName))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("socket: %v, %v", info, err)
+	}
+}
+
+func TestL5_TheSocketOfADeadOneIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, socketName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i, err := Claim(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := i.Close(); err != nil {
+		t.Error(err)
+	}
+	if i, err = Claim(dir); err != nil {
+		t.Errorf("after Close: %v", err)
+	} else {
+		i.Close()
+	}
+}
+
+func TestNobodyIsRunning(t *testing.T) {
+	c := NewClient(t.TempDir())
+	if _, _, err := c.Report(t.Context()); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("report: %v", err)
+	}
+	if _, err := c.Do(t.Context(), supervisor.Request{Intent: supervisor.Start}); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("start: %v", err)
+	}
+	for _, err := range c.Watch(t.Context()) {
+		if !errors.Is(err, ErrNotRunning) {
+			t.Errorf("watch: %v", err)
+		}
+	}
+}
+
+func TestAFailureIsACauseOnTheOtherSide(t *testing.T) {
+	c, _ := serve(t)
+	_, err := c.Do(t.Context(), supervisor.Request{Intent: supervisor.Start})
+	var cause supervisor.Cause
+	if !errors.As(err, &cause) || cause.Code != supervisor.NodeMissing || cause.Remedy() == "" {
+		t.Errorf("got %v", err)
+	}
+	report, raw, err := c.Report(t.Context())
+	if err != nil || report.State != supervisor.Failed || !strings.Contains(string(raw), `"state":"error"`) {
+		t.Errorf("got %+v, %v", report.Status, err)
+	}
+}
+
+func TestWatchSeesEveryTransition(t *testing.T) {
+	c, _ := serve(t)
+	var states []supervisor.State
+	for s, err := range c.Watch(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(states) == 0 {
+			go c.Do(t.Context(), supervisor.Request{Intent: supervisor.Start})
+		}
+		if len(states) == 0 || states[len(states)-1] != s.State {
+			states = append(states, s.State)
+		}
+		if s.State == supervisor.Failed {
+			break
+		}
+	}
+	if len(states) != 3 || states[1] != supervisor.Starting {
+		t.Errorf("saw %v", states)
+	}
+}
+
+func TestRequestsThatMakeNoSense(t *testing.T) {
+	c, _ := serve(t)
+	if _, err := c.Do(t.Context(), supervisor.Request{Intent: "explode"}); err == nil || !strings.Contains(err.Error(), "explode") {
+		t.Errorf("got %v", err)
+	}
+	for _, body := range []string{"", "{", `"start"`, strings.Repeat("[", maxRequest+1)} {
+		resp, err := c.http.Post("http://clawtray/v1/do", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("%.20q: status %d", body, resp.StatusCode)
+		}
+	}
+}
