@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/adrg/xdg"
@@ -33,6 +34,9 @@ var (
 const exitUsage = 2
 
 func main() {
+	// One processor is plenty for a program that mostly waits, and halves the CPU
+	// time of a call to the gateway: no second thread is woken to hand work over.
+	runtime.GOMAXPROCS(1)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {

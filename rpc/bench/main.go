@@ -23,6 +23,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +59,7 @@ func run(ctx context.Context, role string, args []string) error {
 	case "server":
 		return serve()
 	case "client":
+		runtime.GOMAXPROCS(1) // as clawtray runs: see main.go
 		count, _ := strconv.Atoi(args[2])
 		flight, _ := strconv.Atoi(args[3])
 		return measure(ctx, args[0], token, args[1], count, flight)
