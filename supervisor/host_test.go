@@ -39,6 +39,7 @@ type fakeHost struct {
 	repaired string
 	obstacle *Cause
 	lacks    []string
+	check    chan struct{} // Missing waits for it
 	config   openclaw.Config
 }
 
@@ -202,7 +203,15 @@ func (h *fakeHost) GatewayConfig() (openclaw.Config, error) {
 	return h.config, nil
 }
 
-func (h *fakeHost) Missing(context.Context) []string { return h.lacks }
+func (h *fakeHost) Missing(ctx context.Context) []string {
+	if h.check != nil {
+		select {
+		case <-h.check:
+		case <-ctx.Done():
+		}
+	}
+	return h.lacks
+}
 
 func (h *fakeHost) Obstacle() (Cause, bool) {
 	if h.obstacle == nil {

@@ -575,3 +575,18 @@ func TestC2_QuitIsBounded(t *testing.T) {
 		}
 	})
 }
+
+func TestB4_ASlowCheckDoesNotHoldUpTheEnd(t *testing.T) {
+	play(t, func(t *testing.T) *fakeHost {
+		h := healthy(t)
+		h.lacks, h.check = []string{"Python"}, make(chan struct{})
+		return h
+	}, nil, func(s *scene) {
+		s.start()
+		time.AfterFunc(time.Minute, func() { close(s.host.check) })
+		st := s.until("the missing part is shown", func(st Status) bool { return len(st.Missing) > 0 })
+		if st.State != Running || st.Health.Level != Degraded {
+			t.Errorf("status %+v", st)
+		}
+	})
+}

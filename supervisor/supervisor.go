@@ -150,10 +150,10 @@ type running struct {
 // of ours has ended.
 func (s *Supervisor) Run(ctx context.Context) error {
 	o := &owner{Supervisor: s, status: s.Status(), retry: stoppedTimer(), forgive: stoppedTimer(), burst: stoppedTimer()}
-	defer close(s.ended)
-	beside, end := context.WithCancel(context.Background())
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
+	defer close(s.ended) // before the wait: a helper may be about to send
+	beside, end := context.WithCancel(context.Background())
 	defer end()
 	helpers.Go(func() { s.watchClock(beside) })
 	helpers.Go(func() { s.checkEnvironment(beside) })
