@@ -152,6 +152,7 @@ func TestG4_StoppedFromOutside(t *testing.T) {
 // TestH4_WrongToken: the gateway's own configuration beats our token; that is
 // said once, with where the two come from, and the gateway is left alone.
 func TestH4_WrongToken(t *testing.T) {
+	t.Parallel()
 	node, entry := realRuntime(t)
 	u := newUser(t, fmt.Sprintf("node = %q\nopenclaw = %q\ntoken = \"the-one-that-is-wrong\"", node, entry))
 	u.write(".openclaw/openclaw.json", `{"gateway": {"mode": "local", "auth": {"token": "the-one-that-counts"}}}`)

@@ -88,8 +88,11 @@ func newUser(t *testing.T, settings string) *user {
 	return u
 }
 
-// withGateway is a user who has the real runtime.
+// withGateway is a user who has the real runtime. Such tests wait more than they
+// work, so they run side by side.
 func withGateway(t *testing.T) *user {
+	t.Helper()
+	t.Parallel()
 	node, entry := realRuntime(t)
 	return newUser(t, fmt.Sprintf("node = %q\nopenclaw = %q", node, entry))
 }

@@ -590,3 +590,26 @@ func TestB4_ASlowCheckDoesNotHoldUpTheEnd(t *testing.T) {
 		}
 	})
 }
+
+func TestE2_ReloadRightAfterTheStart(t *testing.T) {
+	invalid := func(gw *gatewaytest.Gateway) {
+		gw.Handle("config.get", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
+			return map[string]any{"valid": false, "issues": []map[string]any{{"path": "gateway.bogus", "message": "Unrecognized key"}}}, nil
+		})
+	}
+	play(t, behaving(behaviour{listen: time.Second, setup: invalid}), nil, func(s *scene) {
+		s.start()
+		s.must(Request{Intent: Reload}, ResultNothingToDo)
+		s.host.mu.Lock()
+		s.host.config = openclaw.Config{Exists: true, ModTime: time.Now().Add(time.Second)}
+		s.host.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		a, err := s.Do(s.t.Context(), Request{Intent: Reload})
+		if a.Result != ResultRejected || causeOf(err) != ConfigInvalid || !strings.Contains(a.Message, "gateway.bogus") {
+			t.Errorf("after an edit: %q, %v", a.Result, err)
+		}
+		if s.Status().State != Running || !s.Status().Drift.Invalid {
+			t.Errorf("status %+v", s.Status())
+		}
+	})
+}

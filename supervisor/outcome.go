@@ -93,8 +93,12 @@ func lineAt(s string, i int) string {
 		return ""
 	}
 	start := strings.LastIndexByte(s[:i], '\n') + 1
-	line, _, _ := strings.Cut(s[start:], "\n")
+	line, rest, _ := strings.Cut(s[start:], "\n")
 	line = strings.TrimSpace(withoutTime(line))
+	if strings.HasSuffix(line, ":") { // what it is about follows
+		next, _, _ := strings.Cut(rest, "\n")
+		line += " " + strings.TrimSpace(withoutTime(next))
+	}
 	const fits = 200
 	if r := []rune(line); len(r) > fits {
 		line = string(r[:fits]) + "…"

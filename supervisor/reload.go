@@ -40,14 +40,14 @@ func (g *generation) reload(ctx context.Context, s *rpc.Session, c command) erro
 	answer := func(r Result, format string, args ...any) {
 		c.reply(Answer{Result: r, Message: fmt.Sprintf(format, args...)}, nil)
 	}
-	connected := time.Since(g.connectedAt)
-	if connected < g.p.ReloadTooSoon {
-		answer(ResultNothingToDo, "The gateway started %d s ago and has read its configuration then.", int(connected.Seconds()))
-		return nil
-	}
 	policy, err := g.host.GatewayConfig()
 	if err != nil {
 		g.log.Warn("reading the gateway's configuration failed; reloading with its defaults", "err", err)
+	}
+	edited := err != nil || policy.ModTime.After(g.connectedAt)
+	if connected := time.Since(g.connectedAt); connected < g.p.ReloadTooSoon && !edited {
+		answer(ResultNothingToDo, "The gateway started %d s ago and has read its configuration then.", int(connected.Seconds()))
+		return nil
 	}
 	if policy.ReloadMode == "off" || policy.ReloadMode == "restart" {
 		return g.restart(ctx, s, c)
