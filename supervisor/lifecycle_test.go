@@ -613,3 +613,19 @@ func TestE2_ReloadRightAfterTheStart(t *testing.T) {
 		}
 	})
 }
+
+func TestH2_CrashesFarApartAreForgiven(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		for range DefaultPolicy().Backoff.Attempts + 2 {
+			time.Sleep(DefaultPolicy().Forgive + time.Minute)
+			s.now()
+			s.host.current().finish(Exit{Code: 1})
+			s.until("reconnecting", in(Reconnecting))
+			s.until("running", in(Running))
+		}
+		if st := s.Status(); st.Attempts != 1 {
+			t.Errorf("%d attempts are remembered, want only the last", st.Attempts)
+		}
+	})
+}
