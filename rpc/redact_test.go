@@ -153,3 +153,16 @@ func TestK3_CanaryInEverythingASessionWrites(t *testing.T) {
 		}
 	})
 }
+
+type panicky struct{}
+
+func (panicky) String() string { return "never for a nil pointer" }
+
+func TestK3_APanickingStringerDoesNotEndTheProgram(t *testing.T) {
+	var nothing *panicky
+	var out bytes.Buffer
+	slog.New(rpc.NewRedactor().Handler(slog.NewTextHandler(&out, nil))).Info("x", "value", nothing)
+	if !strings.Contains(out.String(), "value=") {
+		t.Errorf("got %q", out.String())
+	}
+}
