@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -287,7 +288,7 @@ func TestFirstLight(t *testing.T) {
 	if len(second.Incidents) != 1 || second.Incidents[0].Open() || second.Incidents[0].Cause.Code != supervisor.Killed {
 		t.Errorf("incidents after the crash: %+v", second.Incidents)
 	}
-	if owner := u.marked(); !contains(owner, second.PID) || contains(owner, first.PID) {
+	if owner := u.marked(); !slices.Contains(owner, second.PID) || slices.Contains(owner, first.PID) {
 		t.Errorf("processes of ours: %v, the gateway is %d", owner, second.PID)
 	}
 
@@ -328,15 +329,6 @@ func TestFirstLight(t *testing.T) {
 	if _, code := u.cli("status"); code == 0 {
 		t.Error("status without clawtray succeeded")
 	}
-}
-
-func contains(pids []int, pid int) bool {
-	for _, p := range pids {
-		if p == pid {
-			return true
-		}
-	}
-	return false
 }
 
 // secretsStaySecret looks for the token (K3) in what the program writes and in

@@ -65,6 +65,32 @@ func newFakeHost(t *testing.T, behave func(n int) behaviour) *fakeHost {
 	return &fakeHost{t: t, behave: behave, version: "2026.9.6"}
 }
 
+// visited is a machine on whose port somebody else's gateway runs.
+func visited(t *testing.T) *fakeHost {
+	h := newFakeHost(t, nil)
+	h.arrive()
+	return h
+}
+
+// arrive starts somebody else's gateway on the port.
+func (h *fakeHost) arrive() {
+	gw := gatewaytest.New(gatewaytest.Config{Token: testToken})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stranger = gw
+}
+
+// leave ends somebody else's gateway, if there is one.
+func (h *fakeHost) leave() {
+	h.mu.Lock()
+	gone := h.stranger
+	h.stranger = nil
+	h.mu.Unlock()
+	if gone != nil {
+		gone.Close()
+	}
+}
+
 // close ends what is left, so that a bubble can end.
 func (h *fakeHost) close() {
 	h.mu.Lock()

@@ -408,11 +408,7 @@ func TestD1_RestartWhileStartingIsCarriedOutOnce(t *testing.T) {
 }
 
 func TestM1_AttachedGatewayIsNeverStopped(t *testing.T) {
-	play(t, func(t *testing.T) *fakeHost {
-		h := healthy(t)
-		h.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken})
-		return h
-	}, nil, func(s *scene) {
+	play(t, visited, nil, func(s *scene) {
 		s.start()
 		st := s.Status()
 		if st.Mode != Attached || st.PID != 77 || s.host.launches() != 0 {
@@ -442,22 +438,12 @@ func TestM1_ConflictNamesTheProgramAndAFreePort(t *testing.T) {
 }
 
 func TestM4_AttachedGatewayComesBackWithinItsGrace(t *testing.T) {
-	play(t, func(t *testing.T) *fakeHost {
-		h := healthy(t)
-		h.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken})
-		return h
-	}, nil, func(s *scene) {
+	play(t, visited, nil, func(s *scene) {
 		s.start()
-		s.host.mu.Lock()
-		gone := s.host.stranger
-		s.host.stranger = nil
-		s.host.mu.Unlock()
-		gone.Close()
+		s.host.leave()
 		s.until("reconnecting", in(Reconnecting))
 		time.Sleep(10 * time.Second)
-		s.host.mu.Lock()
-		s.host.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken})
-		s.host.mu.Unlock()
+		s.host.arrive()
 		if st := s.until("running", in(Running)); st.Mode != Attached || s.host.launches() != 0 {
 			t.Errorf("status %+v", st)
 		}
@@ -465,17 +451,9 @@ func TestM4_AttachedGatewayComesBackWithinItsGrace(t *testing.T) {
 }
 
 func TestM4_TakeOverOnlyAfterAsking(t *testing.T) {
-	play(t, func(t *testing.T) *fakeHost {
-		h := healthy(t)
-		h.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken})
-		return h
-	}, nil, func(s *scene) {
+	play(t, visited, nil, func(s *scene) {
 		s.start()
-		s.host.mu.Lock()
-		gone := s.host.stranger
-		s.host.stranger = nil
-		s.host.mu.Unlock()
-		gone.Close()
+		s.host.leave()
 		if st := s.until("an offer", in(Failed)); st.Cause.Code != AttachedGone || st.Cause.Action() != ActTakeOver {
 			t.Errorf("status %+v", st)
 		}

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"clawtray/rpc/gatewaytest"
 )
 
 var (
@@ -155,12 +153,9 @@ func (m *model) fault() {
 	case kind == 0:
 		m.Woke()
 	case kind == 1 && stranger == nil && (p == nil || !p.alive()):
-		gw := gatewaytest.New(gatewaytest.Config{Token: testToken})
-		h.mu.Lock()
-		h.stranger = gw
-		h.mu.Unlock()
+		h.arrive()
 	case kind == 2 && stranger != nil:
-		m.leave()
+		m.host.leave()
 	case p == nil || !p.alive():
 	case kind == 3:
 		p.finish(Exit{Code: m.IntN(2)})
@@ -184,17 +179,6 @@ func (m *model) fault() {
 	}
 }
 
-// leave takes the stranger away.
-func (m *model) leave() {
-	m.host.mu.Lock()
-	gone := m.host.stranger
-	m.host.stranger = nil
-	m.host.mu.Unlock()
-	if gone != nil {
-		gone.Close()
-	}
-}
-
 // check holds what must be true between any two steps. That no second gateway is
 // launched beside a living one is checked by the fake machine.
 func (m *model) check() {
@@ -213,7 +197,7 @@ func (m *model) check() {
 // every request must have been answered.
 func (m *model) converge() {
 	m.calm.Store(true)
-	m.leave()
+	m.host.leave()
 	m.host.mu.Lock()
 	for _, p := range m.host.procs {
 		if p.alive() {
