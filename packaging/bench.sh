@@ -20,4 +20,6 @@ fi
 section "beside the reference client"
 runtime newest
 NODE=$node PATH=$(dirname "$node"):$PATH go run ./rpc/bench
+section "time lost by supervision (a round takes about 90 seconds)"
+NODE=$node OPENCLAW=$openclaw go run ./supervisor/bench build/clawtray
 section "done"
