@@ -55,7 +55,7 @@ func startChild(c openclaw.Command, dir, runID string) (*child, error) {
 	defer files.close()
 	cmd := &exec.Cmd{Path: c.Path, Args: append([]string{c.Path}, c.Args...), Env: c.Env, Dir: c.Dir,
 		Stdout: files[0], Stderr: files[1], SysProcAttr: sysProcAttr()}
-	ch := &child{runID: runID, run: filepath.Join(dir, runFileName), command: strings.Join(cmd.Args, " "),
+	ch := &child{runID: runID, run: filepath.Join(dir, runFileName), command: c.String(),
 		lines: make(chan Line, lineBuffer), done: make(chan struct{})}
 	started := make(chan error)
 	go ch.wait(cmd, started)

@@ -248,7 +248,7 @@ func (g *generation) own(p Process) {
 	g.outDone = make(chan struct{})
 	go g.read(p.Lines())
 	out := g.out
-	g.note(func(r *recorder) { r.out, r.diagnostics.Command = out, p.Command() })
+	g.note(func(r *recorder) { r.out, r.diagnostics.Command = out, g.cfg.Redact.String(p.Command()) })
 	g.tell(func(s *Status) {
 		s.PID, s.StartedAt = p.PID(), p.StartedAt()
 		s.Facts = Facts{ProcessAlive: true}

@@ -315,9 +315,11 @@ func (p *fakeProcess) finish(e Exit) {
 	close(p.done)
 }
 
-func (p *fakeProcess) PID() int              { return p.pid }
-func (p *fakeProcess) StartedAt() time.Time  { return p.began }
-func (p *fakeProcess) Command() string       { return "node openclaw.mjs gateway" }
+func (p *fakeProcess) PID() int             { return p.pid }
+func (p *fakeProcess) StartedAt() time.Time { return p.began }
+func (p *fakeProcess) Command() string {
+	return `NODE_OPTIONS="--title=` + testToken + `" node openclaw.mjs gateway`
+}
 func (p *fakeProcess) Lines() <-chan Line    { return p.lines }
 func (p *fakeProcess) Done() <-chan struct{} { return p.done }
 func (p *fakeProcess) Owns(pid int) bool     { return pid == p.pid }

@@ -27,6 +27,7 @@ type Machine struct {
 	Env             []string // the user's environment, that the gateway's is made from
 	Home            string
 	ConfiguredToken string
+	NodeOptions     string // for the gateway; Env's own are dropped
 	StateDir        string // clawtray's own, for the run file, the kept token and the gateway's output
 	CacheDir        string // for Node's compile cache
 	Log             *slog.Logger
@@ -74,7 +75,7 @@ func (m *Machine) GatewayConfig() (openclaw.Config, error) {
 func (m *Machine) paths() openclaw.Paths { return openclaw.PathsFrom(m.Env, m.Home) }
 
 func (m *Machine) launch(s Spawn) openclaw.Launch {
-	return openclaw.Launch{Port: s.Port, Token: s.Token, RunID: m.RunID(), Env: m.Env, CacheDir: m.CacheDir, StartupTrace: true}
+	return openclaw.Launch{Port: s.Port, Token: s.Token, RunID: m.RunID(), Env: m.Env, NodeOptions: m.NodeOptions, CacheDir: m.CacheDir, StartupTrace: true}
 }
 
 // Launch implements Host.

@@ -28,7 +28,8 @@ type Launch struct {
 	StateDir   string
 	ConfigPath string
 
-	Env []string // the user's environment
+	Env         []string // the user's environment
+	NodeOptions string   // NODE_OPTIONS, which Env's own never is
 	// CacheDir is where Node keeps compiled code between starts; empty leaves it to Node, which
 	// uses the temporary directory, so that the first start after a reboot is cold.
 	CacheDir     string
@@ -44,8 +45,15 @@ type Command struct {
 	Dir  string
 }
 
-// String is the command line without the environment, which holds secrets; so are its other forms.
-func (c Command) String() string               { return strings.Join(append([]string{c.Path}, c.Args...), " ") }
+// String is the command line with the environment's NODE_OPTIONS, which changes what it does like
+// an argument. The rest of the environment holds secrets and is left out; so are its other forms.
+func (c Command) String() string {
+	line := strings.Join(append([]string{c.Path}, c.Args...), " ")
+	if options := getenv(c.Env, nodeOptions); options != "" {
+		line = nodeOptions + "=" + strconv.Quote(options) + " " + line
+	}
+	return line
+}
 func (c Command) GoString() string             { return c.String() }
 func (c Command) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
@@ -109,12 +117,16 @@ func isSetting(key string) bool {
 	})
 }
 
+// nodeOptions names Node's further options. Only the user's settings decide them: those of a
+// terminal or an editor are meant for other programs.
+const nodeOptions = "NODE_OPTIONS"
+
 // hijacks says whether a variable changes what a Node or a Gateway does, or whose child it takes
 // itself for (measured, OpenClaw 2026.6.11 to 2026.9.6).
 func hijacks(key string) bool {
 	// Windows folds case; elsewhere nobody writes these in lower case.
 	switch key = strings.ToUpper(key); key {
-	case "NODE_OPTIONS", // preloads code and opens debuggers
+	case nodeOptions, // preloads code and opens debuggers
 		"NODE_INSPECT_RESUME_ON_START", "VSCODE_INSPECTOR_OPTIONS", "NODE_REPL_EXTERNAL_MODULE", // debuggers of an editor's terminal
 		"NODE_COMPILE_CACHE", "NODE_DISABLE_COMPILE_CACHE", // alone it makes a launcher stay as the parent
 		"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID", // a pipe to a Node parent that is not there
@@ -134,6 +146,9 @@ func (r Runtime) environ(l Launch) []string {
 	set("OPENCLAW_NO_RESPAWN", "1") // the process we spawn is the Gateway
 	set("OPENCLAW_DISABLE_BONJOUR", "1")
 	set("OPENCLAW_EXEC_SHELL_SNAPSHOT", "0")
+	if l.NodeOptions != "" {
+		set(nodeOptions, l.NodeOptions)
+	}
 	if l.Token != "" {
 		set(TokenVar, l.Token)
 	}

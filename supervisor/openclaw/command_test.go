@@ -56,6 +56,22 @@ func TestN2_StateAndConfigOfTheLaunchWin(t *testing.T) {
 	}
 }
 
+// The settings are the one way in, and show in what is logged of the command.
+func TestN2_NodeOptionsOfTheSettings(t *testing.T) {
+	r := Runtime{Node: "/n/node", Entry: "/x/openclaw.mjs"}
+	c := r.Gateway(Launch{Port: 1, Token: "canary-token", NodeOptions: "--max-old-space-size=8192", Env: []string{"NODE_OPTIONS=--inspect"}})
+	if got := getenv(c.Env, "NODE_OPTIONS"); got != "--max-old-space-size=8192" {
+		t.Errorf("NODE_OPTIONS=%s", got)
+	}
+	want := `NODE_OPTIONS="--max-old-space-size=8192" /n/node /x/openclaw.mjs gateway --port 1 --bind loopback --allow-unconfigured`
+	if c.String() != want {
+		t.Errorf("shown as %s", c)
+	}
+	if c = r.Gateway(Launch{Port: 1}); strings.Contains(c.String(), "NODE_OPTIONS") {
+		t.Errorf("without options shown as %s", c)
+	}
+}
+
 // The compile cache is named only to an OpenClaw that can use it without a launcher process.
 func TestN2_CompileCache(t *testing.T) {
 	m := newMachine(t)

@@ -24,6 +24,7 @@ type Settings struct {
 	Port          int    `toml:"port"`          // of the gateway on 127.0.0.1
 	Node          string `toml:"node"`          // Node executable; empty: found
 	OpenClaw      string `toml:"openclaw"`      // openclaw.mjs, its folder or the command; empty: found
+	NodeOptions   string `toml:"node_options"`  // the gateway's NODE_OPTIONS, for example "--max-old-space-size=8192"; the environment's own is not passed on
 	Token         string `toml:"token"`         // shared gateway token; empty: from OpenClaw's configuration, or generated
 	Notifications string `toml:"notifications"` // "all", "problems" or "none"
 	LogLevel      string `toml:"log_level"`     // "debug", "info", "warn" or "error"
@@ -142,9 +143,24 @@ func (s Settings) Check(path string) error {
 	if s.Supervision.RestartBudget < 1 {
 		return &Error{Path: path, Key: "supervision.restart_budget", Reason: "it has to be at least 1"}
 	}
+	if option, opens := debugger(s.NodeOptions); opens {
+		return &Error{Path: path, Key: "node_options", Reason: option + " opens a debugger to every program of this computer; start the gateway yourself to debug it"}
+	}
 	return errors.Join(
 		oneOf("notifications", s.Notifications, "all", "problems", "none"),
 		oneOf("log_level", s.LogLevel, "debug", "info", "warn", "error"))
+}
+
+// debugger finds the option that makes Node open its inspector. Node takes "_"
+// for "-", and quotes and backslashes away.
+func debugger(options string) (option string, opens bool) {
+	for _, word := range strings.Fields(strings.NewReplacer(`"`, "", `\`, "", "_", "-").Replace(options)) {
+		if strings.HasPrefix(word, "--inspect") {
+			option, _, _ = strings.Cut(word, "=")
+			return option, true
+		}
+	}
+	return "", false
 }
 
 // Dirs are the folders of one profile. Made by [Places].

@@ -37,11 +37,33 @@ func TestMistakesAreNamedWithTheirLine(t *testing.T) {
 		"notifications = \"loud\"\n":   {0, "notifications"},
 		"log_level = \"everything\"\n": {0, "log_level"},
 		"port = = 1\n":                 {1, ""},
+		"node_options = 1\n":           {1, "node_options"},
 	} {
 		_, err := Load(write(t, text))
 		var e *Error
 		if !errors.As(err, &e) || e.Line != want.line || e.Key != want.key {
 			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
+func TestN2_NodeOptionsOpenNoDebugger(t *testing.T) {
+	for options, refused := range map[string]string{
+		"":                          "",
+		"--max-old-space-size=8192": "",
+		"--require /a/inspect.cjs --use-system-ca": "",
+		"--inspect": "--inspect",
+		"--use-system-ca --inspect-brk=0.0.0.0:9229": "--inspect-brk",
+		"--inspect_port=1":                           "--inspect-port",
+		`"--inspect=127.0.0.1:9229"`:                 "--inspect",
+		`"--insp\ect-wait"`:                          "--inspect-wait",
+	} {
+		s := Default()
+		s.NodeOptions = options
+		err := s.Check("the file")
+		var e *Error
+		if refused == "" && err != nil || refused != "" && (!errors.As(err, &e) || e.Key != "node_options" || !strings.HasPrefix(e.Reason, refused+" ")) {
+			t.Errorf("%s: got %v", options, err)
 		}
 	}
 }
