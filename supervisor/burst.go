@@ -41,10 +41,7 @@ func (o *owner) holdFor(i Intent) time.Duration {
 	if i == Restart {
 		return o.cfg.Policy.Debounce
 	}
-	cfg, err := o.host.GatewayConfig()
-	if err != nil {
-		return 0 // serve reports it; the reload goes on with the defaults
-	}
+	cfg, _ := o.host.GatewayConfig() // unreadable means the defaults; serve reports it
 	return cfg.Debounce
 }
 
@@ -90,8 +87,7 @@ func (o *owner) allowed(p *pending, now time.Time) bool {
 	wait, reopens, ok := g.Allow(o.history.Restarts, now)
 	switch {
 	case !ok:
-		o.report.metrics.Suppressed++
-		o.report.metrics.Reopens = reopens
+		o.report.suppressed(reopens)
 		p.finish(o.status, Answer{Result: ResultRejected}, Cause{Code: KeepsCrashing, Detail: "too many restarts; the next one may come at " + reopens.Format(time.TimeOnly)})
 		return false
 	case wait > 0:

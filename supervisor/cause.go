@@ -13,6 +13,7 @@ type Cause struct {
 	Code     CauseCode `json:"code"`
 	Detail   string    `json:"detail,omitempty"`   // names, numbers, versions: what the sentence is about; redacted
 	LastLine string    `json:"lastLine,omitempty"` // last meaningful stderr line; redacted
+	Tried    string    `json:"tried,omitempty"`    // of a final error: how often, on which port, with what command; redacted
 	At       time.Time `json:"at,omitzero"`
 }
 
@@ -173,11 +174,27 @@ func (c Cause) NeedsPerson() bool { return causes[c.Code].person }
 // Error is the sentence with the remedy and the last line, for logs and commands.
 func (c Cause) Error() string {
 	s := c.Sentence() + "."
+	if c.Tried != "" {
+		s += " " + c.Tried + "."
+	}
 	if c.LastLine != "" {
 		s += fmt.Sprintf(" Last line: %q.", c.LastLine)
 	}
 	if r := c.Remedy(); r != "" {
 		s += " " + r
+	}
+	return s
+}
+
+// tried is what a final error says about the starts before it (BEHAVIOUR B8).
+func tried(starts, port int, command string) string {
+	times := fmt.Sprintf("%d times", starts)
+	if starts == 1 {
+		times = "once"
+	}
+	s := fmt.Sprintf("Tried %s on port %d", times, port)
+	if command != "" {
+		s += ": " + command
 	}
 	return s
 }

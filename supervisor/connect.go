@@ -12,7 +12,11 @@ import (
 // accepted makes the session the generation's own and tells that the gateway runs.
 func (g *generation) accepted(s *rpc.Session) {
 	g.session = s
-	g.lastClose = nil
+	g.lastClose, g.adopted = nil, false
+	select {
+	case <-g.silence: // of the connection before
+	default:
+	}
 	g.timing.ready()
 	now := time.Now()
 	g.connectedAt = now
@@ -22,8 +26,8 @@ func (g *generation) accepted(s *rpc.Session) {
 	hello := s.Hello()
 	restarted := g.rebooted || g.bootID != "" && g.bootID != hello.Server.BootID
 	g.bootID, g.rebooted = hello.Server.BootID, false
-	g.log.Info("gateway ready", "version", hello.Server.Version, "protocol", hello.Protocol, "mode", g.mode, "timing", g.timing.timing().String())
-	g.note(func(r *recorder) { r.session = s })
+	g.log.Info("gateway ready", "version", hello.Server.Version, "protocol", hello.Protocol, "mode", g.mode, "timing", g.timing.timing())
+	g.note(func(r *recorder) { r.connected(s) })
 	g.hub.connect(s)
 	g.hub.emit(rpc.Event{Name: EventReady})
 	g.tell(func(st *Status) {

@@ -31,6 +31,7 @@ type Decision struct {
 // History is what Decide remembers between generations. A person's start or
 // restart begins a new one.
 type History struct {
+	Starts         int  // of the gateway, since a person's last start
 	Tries          int  // failed starts since the last ready
 	EverReady      bool // since a person's last start
 	Attempts       int  // reconnect attempts (BEHAVIOUR H1), forgotten after Policy.Forgive of being ready
@@ -38,7 +39,6 @@ type History struct {
 	LastRestart    time.Time
 	Repaired       bool // doctor ran already
 	StoppedOutside time.Time
-	Suppressed     int // automatic restarts that the governor refused
 }
 
 // Ready notes that the gateway became ready. Attempts stay: a crash loop must
@@ -52,8 +52,12 @@ func (h History) Ready() History {
 
 // Forgiven is the history of a gateway that has been ready for Policy.Forgive.
 func (h History) Forgiven() History {
-	return History{EverReady: true, StoppedOutside: h.StoppedOutside, Suppressed: h.Suppressed}
+	return History{EverReady: true, StoppedOutside: h.StoppedOutside}
 }
+
+// cleared is the history after a person's restart: nothing counts any more, but a
+// gateway that has run is recovered if the restart fails (BEHAVIOUR D4).
+func (h History) cleared() History { return History{EverReady: h.EverReady} }
 
 // Decide says what follows an outcome that nobody asked for. It is pure: now
 // and random (in [0,1), for the jitter) come from the caller, the changed
@@ -90,12 +94,10 @@ func Decide(p Policy, h History, o Outcome, now time.Time, random float64) (Deci
 // may only make it later.
 func recovery(p Policy, h History, o Outcome, now time.Time, random float64) (Decision, History) {
 	if h.Attempts >= p.Backoff.Attempts {
-		h.Suppressed++
 		return Decision{Verdict: GiveUp, Reason: Cause{Code: GaveUp, Detail: o.Cause.Sentence(), LastLine: o.Cause.LastLine}}, h
 	}
 	wait, reopens, ok := p.Governor.Allow(h.Restarts, now)
 	if !ok {
-		h.Suppressed++
 		return Decision{Verdict: GiveUp, Reopens: reopens, Reason: Cause{
 			Code: KeepsCrashing, Detail: timesIn(len(h.Restarts)+1, p.Governor.Window) + ": " + o.Cause.Sentence(), LastLine: o.Cause.LastLine}}, h
 	}

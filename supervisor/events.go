@@ -2,52 +2,123 @@ package supervisor
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
+	"slices"
 	"sync"
 
 	"clawtray/rpc"
 )
 
-// EventExit and EventReady are events of the supervisor itself, beside those of
-// the gateway: the process ended (payload: how), and the gateway became ready.
+// Events of the supervisor itself, beside those of the gateway.
 const (
-	EventExit  = "process.exit"
-	EventReady = "ready"
+	EventReady = "ready"        // the gateway accepted us
+	EventExit  = "process.exit" // the process ended; payload: how, a string such as "exit code 1" or "SIGKILL"
+	EventError = "error"        // recovery ended, a person has to act; payload: the Cause
 )
+
+func errorEvent(c Cause) rpc.Event {
+	payload, _ := json.Marshal(c) // strings and a time: it cannot fail
+	return rpc.Event{Name: EventError, Payload: payload}
+}
 
 // hub hands the gateway's events to subscribers, over all its connections.
 type hub struct {
-	mu      sync.Mutex
-	session *rpc.Session  // the live one, nil between two
-	changed chan struct{} // closed when session changes
-	own     map[chan rpc.Event]map[string]bool
+	mu          sync.Mutex
+	session     *rpc.Session // the live one, nil between two
+	subscribers map[*subscriber]struct{}
 }
 
-func newHub() *hub {
-	return &hub{changed: make(chan struct{}), own: map[chan rpc.Event]map[string]bool{}}
+// subscriber is one caller of Events.
+type subscriber struct {
+	names  []string // empty: all
+	buffer int
+	own    chan rpc.Event // events of the supervisor itself
+
+	// connections are its subscriptions, oldest first, at most maxBehind; the hub's
+	// mutex guards them. grew is poked when there is one more.
+	connections []*rpc.Subscription
+	grew        chan struct{}
 }
+
+// maxBehind is how many connections a subscriber may be late; of more it sees the newest.
+const maxBehind = 4
+
+func newHub() *hub { return &hub{subscribers: map[*subscriber]struct{}{}} }
 
 // connect makes s the session that events come from; nil when it is over.
+// Subscribing here, right after the hello, loses none of its events.
 func (h *hub) connect(s *rpc.Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.session = s
-	close(h.changed)
-	h.changed = make(chan struct{})
+	if s == nil {
+		return
+	}
+	for sub := range h.subscribers {
+		sub.follow(s)
+	}
+}
+
+// follow is called with the hub's mutex held.
+func (sub *subscriber) follow(s *rpc.Session) {
+	sub.connections = append(sub.connections, s.Subscribe(sub.buffer, sub.names...))
+	if len(sub.connections) > maxBehind {
+		sub.connections[0].Close()
+		sub.connections = slices.Delete(sub.connections, 0, 1)
+	}
+	poke(sub.grew)
 }
 
 // emit hands out an event of our own; a subscriber that is full loses it.
 func (h *hub) emit(e rpc.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for c, names := range h.own {
-		if len(names) > 0 && !names[e.Name] {
+	for sub := range h.subscribers {
+		if len(sub.names) > 0 && !slices.Contains(sub.names, e.Name) {
 			continue
 		}
 		select {
-		case c <- e:
+		case sub.own <- e:
 		default:
 		}
+	}
+}
+
+func (h *hub) add(sub *subscriber) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.subscribers[sub] = struct{}{}
+	if h.session != nil {
+		sub.follow(h.session)
+	}
+}
+
+func (h *hub) remove(sub *subscriber) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.subscribers, sub)
+	for _, c := range sub.connections {
+		c.Close()
+	}
+}
+
+// oldest is the connection whose events come first, nil without any; after the
+// end of one, next forgets it.
+func (h *hub) oldest(sub *subscriber) *rpc.Subscription {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(sub.connections) == 0 {
+		return nil
+	}
+	return sub.connections[0]
+}
+
+func (h *hub) next(sub *subscriber, over *rpc.Subscription) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(sub.connections) > 0 && sub.connections[0] == over {
+		sub.connections = slices.Delete(sub.connections, 0, 1)
 	}
 }
 
@@ -57,72 +128,30 @@ func (h *hub) emit(e rpc.Event) {
 // behind loses some; it never delays anybody.
 func (s *Supervisor) Events(ctx context.Context, buffer int, names ...string) iter.Seq[rpc.Event] {
 	return func(yield func(rpc.Event) bool) {
-		h := s.hub
-		own := make(chan rpc.Event, max(buffer, 1))
-		wanted := map[string]bool{}
-		for _, n := range names {
-			wanted[n] = true
-		}
-		h.mu.Lock()
-		h.own[own] = wanted
-		h.mu.Unlock()
-		defer func() {
-			h.mu.Lock()
-			delete(h.own, own)
-			h.mu.Unlock()
-		}()
+		buffer = max(buffer, 1)
+		sub := &subscriber{names: names, buffer: buffer, own: make(chan rpc.Event, buffer), grew: make(chan struct{}, 1)}
+		s.hub.add(sub)
+		defer s.hub.remove(sub)
 		for {
-			h.mu.Lock()
-			session, changed := h.session, h.changed
-			h.mu.Unlock()
-			var sub *rpc.Subscription
 			var events <-chan rpc.Event
-			if session != nil {
-				sub = session.Subscribe(buffer, names...)
-				events = sub.C()
+			connection := s.hub.oldest(sub)
+			if connection != nil {
+				events = connection.C()
 			}
-			again := follow(ctx, events, own, changed, yield)
-			if sub != nil {
-				sub.Close()
-			}
-			if !again {
+			select {
+			case <-ctx.Done():
 				return
-			}
-		}
-	}
-}
-
-// follow yields events until the session changes (true) or nobody wants more.
-func follow(ctx context.Context, events <-chan rpc.Event, own <-chan rpc.Event, changed <-chan struct{}, yield func(rpc.Event) bool) bool {
-	for {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-changed:
-			for { // what came before the end, in order
-				select {
-				case e, ok := <-events:
-					if !ok {
-						return true
-					}
-					if !yield(e) {
-						return false
-					}
-				default:
-					return true
+			case <-sub.grew:
+			case e, ok := <-events:
+				if !ok { // the connection is over, and all of its events were seen
+					s.hub.next(sub, connection)
+				} else if !yield(e) {
+					return
 				}
-			}
-		case e, ok := <-events:
-			if !ok {
-				events = nil
-				continue
-			}
-			if !yield(e) {
-				return false
-			}
-		case e := <-own:
-			if !yield(e) {
-				return false
+			case e := <-sub.own:
+				if !yield(e) {
+					return
+				}
 			}
 		}
 	}

@@ -54,13 +54,13 @@ type generation struct {
 	// commands are restarts and reloads for the gateway that runs.
 	commands chan command
 	// rung wakes the ladder to go one rung down.
-	rung chan struct{}
-	// awake says that the machine has slept.
-	awake chan struct{}
+	rung  chan struct{}
+	awake *alarm // rings when the machine has slept
 	// retry wakes a generation that waits for a person.
 	retry   chan struct{}
 	mode    Mode
 	proc    Process // nil when attached
+	adopted bool    // proc is of an earlier run, and we have not been connected to it yet
 	out     *Output
 	outDone chan struct{} // closed when out has everything
 	runtime openclaw.Runtime
@@ -162,6 +162,7 @@ func (g *generation) claim(ctx context.Context) error {
 	if orphan != nil {
 		g.log.Info("adopted the gateway of an earlier run", "pid", orphan.PID())
 		g.own(orphan)
+		g.adopted = true
 		return nil
 	}
 
@@ -232,7 +233,7 @@ func (g *generation) spawn(ctx context.Context) error {
 func (g *generation) doctor(ctx context.Context) {
 	g.phase(Repairing)
 	g.log.Warn("running openclaw doctor --fix: the gateway rejected its configuration")
-	ctx, cancel := context.WithTimeout(ctx, g.p.DoctorLimit)
+	ctx, cancel := g.timeout(ctx, g.p.DoctorLimit)
 	defer cancel()
 	output, err := g.host.Repair(ctx, g.runtime)
 	g.repaired = lastMeaningful(g.cfg.Redact.String(output))
@@ -248,7 +249,8 @@ func (g *generation) own(p Process) {
 	g.outDone = make(chan struct{})
 	go g.read(p.Lines())
 	out := g.out
-	g.note(func(r *recorder) { r.out, r.diagnostics.Command = out, g.cfg.Redact.String(p.Command()) })
+	command := g.cfg.Redact.String(p.Command())
+	g.note(func(r *recorder) { r.out, r.diagnostics.Command = out, command })
 	g.tell(func(s *Status) {
 		s.PID, s.StartedAt = p.PID(), p.StartedAt()
 		s.Facts = Facts{ProcessAlive: true}
@@ -288,17 +290,9 @@ func (g *generation) connect(ctx context.Context) error {
 	if err := g.awaitAnnouncedStop(ctx); err != nil {
 		return err
 	}
-	began := time.Now()
-	soft := time.NewTimer(g.p.SoftStart)
+	began, awake := time.Now(), g.awake.C()
+	soft, hard := time.NewTimer(g.p.SoftStart), time.NewTimer(g.patience())
 	defer soft.Stop()
-	limit := g.p.HardStart
-	if !g.readyAt.IsZero() {
-		limit = g.p.PortGone
-	}
-	if g.mode == Attached && !g.readyAt.IsZero() {
-		limit = g.p.AttachedGrace
-	}
-	hard := time.NewTimer(limit)
 	defer hard.Stop()
 	for {
 		session, err := rpc.Dial(ctx, g.options())
@@ -327,6 +321,10 @@ func (g *generation) connect(ctx context.Context) error {
 				g.tell(func(s *Status) { s.SlowStart, s.LastLine = true, last })
 			case <-hard.C:
 				return g.tooLate(ctx)
+			case <-awake: // what ran out while the machine slept begins anew
+				began, awake, wait = time.Now(), g.awake.C(), nil
+				soft.Reset(g.p.SoftStart)
+				hard.Reset(g.patience())
 			case <-g.retry:
 				wait = nil
 			case <-wait:
@@ -334,6 +332,19 @@ func (g *generation) connect(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// patience is how long the gateway may take until it accepts us.
+func (g *generation) patience() time.Duration {
+	switch {
+	case g.adopted: // it may have been starting when we died; else it has nothing to wait for
+		return max(g.p.PortGone, g.p.HardStart-time.Since(g.proc.StartedAt()))
+	case g.readyAt.IsZero():
+		return g.p.HardStart
+	case g.mode == Attached:
+		return g.p.AttachedGrace
+	}
+	return g.p.PortGone
 }
 
 // announcedStop is how long a gateway that announced its stop may take to end:
@@ -500,7 +511,10 @@ func (g *generation) blocked(ctx context.Context, c Cause) error {
 		return c
 	}
 	g.log.Error("the gateway runs, but cannot be used", "cause", c.Code, "why", c.Error())
-	g.tell(func(s *Status) { s.State, s.Phase, s.Cause, s.Facts.RPCAlive = Failed, Idle, c, false })
+	g.tell(func(s *Status) {
+		s.State, s.Phase, s.Cause, s.Facts.RPCAlive = Failed, Idle, c, false
+		s.Health = Health{}.with(reason(ReasonNoRPC, string(c.Code)))
+	})
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -508,7 +522,10 @@ func (g *generation) blocked(ctx context.Context, c Cause) error {
 		return g.exit(ctx)
 	case <-g.retry:
 		g.token = openclaw.Token{}
-		g.tell(func(s *Status) { s.State, s.Phase = Reconnecting, Listening })
+		g.tell(func(s *Status) {
+			s.State, s.Phase = Reconnecting, Listening
+			s.Health = Health{}.with(reason(ReasonNotRunning, nil))
+		})
 		return nil
 	}
 }
@@ -516,7 +533,7 @@ func (g *generation) blocked(ctx context.Context, c Cause) error {
 // tooLate ends or continues a wait that went over its hard limit.
 func (g *generation) tooLate(ctx context.Context) error {
 	switch {
-	case g.readyAt.IsZero():
+	case g.readyAt.IsZero() && !g.adopted:
 		return Cause{Code: StartTimeout, Detail: g.p.HardStart.String(), LastLine: g.lastLine()}
 	case g.mode == Managed:
 		return Cause{Code: Hung, Detail: "its port stayed closed for " + g.p.PortGone.String(), LastLine: g.lastLine()}

@@ -26,7 +26,7 @@ var reasonText = map[ReasonCode]struct {
 	ReasonIdentity:        {Degraded, "%v"},
 	ReasonEnvironment:     {Degraded, "Missing on this computer: %v"},
 	ReasonUpdate:          {Degraded, "OpenClaw %v is installed; restart to use it"},
-	ReasonNoRPC:           {Degraded, "Attached, but not signed in (%v)"},
+	ReasonNoRPC:           {Degraded, "The gateway runs, but clawtray is not signed in (%v)"},
 }
 
 // reason makes a Reason; detail may be nil, a text, a number or a list.

@@ -109,12 +109,10 @@ func (g *generation) drain(o *order, left func(time.Duration) time.Duration) {
 		g.drainSession = nil
 	}()
 	limit := left(o.Drain)
-	ctx, cancel := context.WithTimeout(context.Background(), limit+2*g.p.VerifyTimeout)
-	defer cancel()
-	if o.For == "logout" || !g.awaitWork(ctx, s, limit) {
+	if o.For == "logout" || !g.awaitWork(context.Background(), s, limit) {
 		return
 	}
-	ctx, cancel = context.WithTimeout(context.Background(), max(left(g.p.VerifyTimeout), time.Second))
+	ctx, cancel := context.WithTimeout(context.Background(), max(left(g.p.VerifyTimeout), time.Second))
 	defer cancel()
 	g.abortWork(ctx, s)
 	g.awaitWork(ctx, s, left(abortWait))
@@ -142,10 +140,18 @@ func (g *generation) terminate(o *order, left func(time.Duration) time.Duration)
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	select {
-	case <-g.proc.Done():
-	case <-timer.C:
-	case <-g.rung:
+	for {
+		awake := g.awake.C()
+		select {
+		case <-g.proc.Done():
+			return
+		case <-timer.C:
+			return
+		case <-g.rung:
+			return
+		case <-awake:
+			timer.Reset(wait)
+		}
 	}
 }
 

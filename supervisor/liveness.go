@@ -63,12 +63,17 @@ func (g *generation) onSilence(s rpc.Silence) {
 
 // verify collects evidence until it says that the gateway lives or hangs.
 func (g *generation) verify(ctx context.Context, s *rpc.Session, silence rpc.Silence) judgement {
+	awake, from := g.awake.C(), silence.LastFrame
 	for {
 		e := g.collect(ctx, s)
 		if ctx.Err() != nil {
 			return answers // nobody listens any more
 		}
-		e.Silence = time.Since(silence.LastFrame)
+		if closed(awake) { // the sleep is none of its silence
+			awake, from = g.awake.C(), time.Now()
+			continue
+		}
+		e.Silence = time.Since(from)
 		j := judge(e, g.p.BusySilence)
 		g.log.Warn("the gateway is silent", "silence", e.Silence.Round(time.Second), "rpc", e.RPC, "http", e.HTTP, "cpu", e.CPUShare, "stopped", e.Stopped, "judgement", j.String())
 		switch {

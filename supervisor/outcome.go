@@ -26,7 +26,6 @@ type Outcome struct {
 	Exit     *Exit         // nil: no process of ours ended
 	Mode     Mode          // what it was
 	ReadyFor time.Duration // how long it was ready; zero means it never was
-	Silent   bool          // a newer intent superseded it: say nothing
 }
 
 // WasReady reports whether the generation ever was ready.
@@ -99,11 +98,16 @@ func lineAt(s string, i int) string {
 		next, _, _ := strings.Cut(rest, "\n")
 		line += " " + strings.TrimSpace(withoutTime(next))
 	}
-	const fits = 200
-	if r := []rune(line); len(r) > fits {
-		line = string(r[:fits]) + "…"
+	return short(line)
+}
+
+// short cuts s to a length that fits into a sentence.
+func short(s string) string {
+	const fits = 200 // runes
+	if r := []rune(s); len(r) > fits {
+		return string(r[:fits]) + "…"
 	}
-	return line
+	return s
 }
 
 // lastMeaningful is the last line of s that says something.

@@ -179,7 +179,7 @@ func TestF2_Judgement(t *testing.T) {
 
 func TestF3_ClockJumps(t *testing.T) {
 	var g gap
-	g.look(epoch, 0)
+	g.look(epoch, 0, DefaultPolicy().Tend)
 	for name, c := range map[string]struct {
 		wall, mono time.Duration
 		slept      bool
@@ -190,9 +190,11 @@ func TestF3_ClockJumps(t *testing.T) {
 		"the clock was set back":  {-24 * time.Hour, 30 * time.Second, true},
 		"the clock was set ahead": {24 * time.Hour, 30 * time.Second, true},
 		"a small correction":      {31 * time.Second, 30 * time.Second, false},
+		"sleep that both count":   {time.Hour, time.Hour, true}, // Windows
+		"an early look":           {time.Second, time.Second, false},
 	} {
 		g := g
-		if slept := g.look(epoch.Add(c.wall), c.mono); (slept > 0) != c.slept {
+		if slept := g.look(epoch.Add(c.wall), c.mono, DefaultPolicy().Tend); (slept > 0) != c.slept {
 			t.Errorf("%s: slept %v", name, slept)
 		}
 	}

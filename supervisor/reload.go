@@ -21,7 +21,10 @@ type applied struct {
 	Running string `json:"appliedConfigHash"`
 }
 
-func (a applied) drifted() bool { return a.OnDisk != "" && a.Running != "" && a.OnDisk != a.Running }
+// known reports whether the gateway told.
+func (a applied) known() bool { return a.OnDisk != "" && a.Running != "" }
+
+func (a applied) drifted() bool { return a.known() && a.OnDisk != a.Running }
 
 // issue is the first thing wrong with the file, in a few words.
 func (a applied) issue() string {
@@ -49,7 +52,7 @@ func (g *generation) reload(ctx context.Context, s *rpc.Session, c command) erro
 		answer(ResultNothingToDo, "The gateway started %d s ago and has read its configuration then.", int(connected.Seconds()))
 		return nil
 	}
-	if policy.ReloadMode == "off" || policy.ReloadMode == "restart" {
+	if policy.ReloadMode == "off" || policy.ReloadMode == "restart" || !s.Supports("config.get") {
 		return g.restart(ctx, s, c)
 	}
 	state, err := g.config(ctx, s)
@@ -67,8 +70,11 @@ func (g *generation) reload(ctx context.Context, s *rpc.Session, c command) erro
 		c.reply(Answer{Result: ResultRejected, Message: "The configuration on disk is invalid: " + state.issue() + ". The gateway goes on with the last good one."},
 			Cause{Code: ConfigInvalid, Detail: state.issue()})
 		return nil
-	case state.drifted():
+	case state.drifted(), !state.known() && edited:
 		return g.restart(ctx, s, c)
+	case !s.Supports("secrets.reload"):
+		answer(ResultApplied, "The gateway runs the configuration on disk.")
+		return nil
 	}
 	if err := s.Call(ctx, "secrets.reload", struct{}{}, nil); err != nil {
 		if ctx.Err() != nil {
@@ -87,6 +93,9 @@ func (g *generation) reload(ctx context.Context, s *rpc.Session, c command) erro
 func (g *generation) config(ctx context.Context, s *rpc.Session) (applied, error) {
 	var a applied
 	err := s.Call(ctx, "config.get", struct{}{}, &a)
+	for i := range a.Issues {
+		a.Issues[i].Message = g.cfg.Redact.String(a.Issues[i].Message)
+	}
 	return a, err
 }
 

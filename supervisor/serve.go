@@ -2,9 +2,7 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -32,12 +30,14 @@ func (g *generation) serve(ctx context.Context) error {
 	defer health.Close()
 	tend := time.NewTicker(g.p.Tend)
 	defer tend.Stop()
+	awake := g.awake.C()
 	verdicts := make(chan judgement, 1)
 	verifying := false
 	ended := make(chan error, 1) // a command that wants the generation to end
 	var suppressed atomic.Bool
 	look := func() { g.helpers.Go(func() { g.lookAtConfig(work, s) }) }
 	look()
+	g.showHealth(s.Hello().Snapshot.Health)
 	g.helpers.Go(func() {
 		g.awaitReadiness(work, ready)
 		g.lookAtBreaker(work, &suppressed)
@@ -52,7 +52,7 @@ func (g *generation) serve(ctx context.Context) error {
 			case <-s.Done():
 			case <-time.After(lastWords):
 			}
-			g.lastClose = closeOf(s)
+			g.closed(closeOf(s))
 			return g.exit(ctx)
 		case <-s.Done():
 			g.lost(closeOf(s))
@@ -64,20 +64,24 @@ func (g *generation) serve(ctx context.Context) error {
 			case !ok: // the session is over; Done follows
 				health = s.Subscribe(0, "none")
 			case ev.Name == "health":
-				g.tell(func(st *Status) { st.Health = st.Health.with(channelReasons(ev.Payload)) })
+				g.showHealth(ev.Payload)
 			case ev.Name == "config.changed":
 				look()
 			}
 		case <-tend.C:
 			look()
+			g.helpers.Go(func() { g.checkRPC(work, s) })
 			if suppressed.Load() { // the breaker clears itself in the running gateway
 				g.helpers.Go(func() { g.lookAtBreaker(work, &suppressed) })
 			}
 		case silence := <-g.silence:
 			if silence.Misses == 0 {
-				g.tell(func(st *Status) { st.Health = st.Health.without(ReasonHeartbeatMissed, ReasonVerifying, ReasonBusy) })
+				g.tell(func(st *Status) {
+					st.Health = st.Health.without(ReasonHeartbeatMissed, ReasonVerifying, ReasonBusy, ReasonNotAnswering)
+				})
 				continue
 			}
+			g.note(func(r *recorder) { r.diagnostics.LastHeartbeatTimeout = time.Now() })
 			g.tell(func(st *Status) { st.Health = st.Health.with(reason(ReasonHeartbeatMissed, silence.Misses)) })
 			if silence.Unresponsive && !verifying {
 				verifying = true
@@ -89,8 +93,9 @@ func (g *generation) serve(ctx context.Context) error {
 			if v == hangs {
 				return Cause{Code: Hung, Detail: "no sign of life on any path", LastLine: g.lastLine()}
 			}
-			g.tell(func(st *Status) { st.Health = st.Health.without(ReasonVerifying, ReasonBusy) })
-		case <-g.awake:
+			g.tell(func(st *Status) { st.Health = st.Health.without(ReasonVerifying, ReasonBusy, ReasonNotAnswering) })
+		case <-awake:
+			awake = g.awake.C()
 			g.helpers.Go(func() { g.checkAfterSleep(work, s) })
 		case c := <-g.commands:
 			g.helpers.Go(func() {
@@ -124,13 +129,12 @@ func closeOf(s *rpc.Session) *rpc.CloseError {
 // lost tells that the connection is gone while the process may live: an
 // in-process restart, an announced stop, or a broken socket (BEHAVIOUR G2).
 func (g *generation) lost(e *rpc.CloseError) {
-	g.lastClose = e
-	c := Cause{Code: Disconnected, Detail: e.Error()}
+	g.closed(e)
+	c := Cause{Code: Disconnected, Detail: g.cfg.Redact.String(e.Error()), LastLine: g.lastLine()}
 	if e.Notice != nil && e.Notice.Restarts {
 		c = Cause{Code: InPlaceRestart}
 		g.rebooted = true
 	}
-	g.note(func(r *recorder) { r.diagnostics.LastClose = e.Error() })
 	g.log.Info("connection lost", "cause", c.Code, "close", e.Error())
 	g.tell(func(s *Status) {
 		if s.StoppingFor != "restart" { // else the cause is who asked for it
@@ -138,60 +142,16 @@ func (g *generation) lost(e *rpc.CloseError) {
 		}
 		s.State, s.Phase = Reconnecting, Spawned
 		s.GatewayReady = false
-		s.Facts = Facts{ProcessAlive: s.Facts.ProcessAlive}
+		s.Facts = Facts{ProcessAlive: s.Facts.ProcessAlive && g.proc != nil}
+		s.Health = Health{}.with(reason(ReasonNotRunning, nil))
 	})
 }
 
-// awaitReadiness follows /readyz until the gateway says that it is ready. Old
-// gateways answer with a web page: they are believed after Policy.AssumeReady
-// (BEHAVIOUR B9).
-func (g *generation) awaitReadiness(ctx context.Context, ready chan<- bool) {
-	assume := time.NewTimer(g.p.AssumeReady)
-	defer assume.Stop()
-	for wait := fastPoll; ; wait = min(2*wait, time.Second) {
-		r, err := g.readyz(ctx)
-		if err == nil && r.Ready {
-			ready <- true
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-assume.C:
-			if err == nil && !r.Known {
-				ready <- true
-				return
-			}
-		case <-time.After(wait):
-		}
-	}
-}
-
-// checkAfterSleep drops a connection that did not survive the sleep, so that
-// serve makes a new one to the same process at once.
-func (g *generation) checkAfterSleep(ctx context.Context, s *rpc.Session) {
-	ctx, cancel := context.WithTimeout(ctx, g.p.VerifyTimeout)
-	defer cancel()
-	if err := s.Ping(ctx); err != nil && ctx.Err() == context.DeadlineExceeded {
-		g.log.Info("the connection did not survive the sleep")
-		s.Abort(err)
-	}
-}
-
-// lookAtBreaker shows whether the gateway keeps its channels off after unclean
-// ends of its own counting (BEHAVIOUR B10).
-func (g *generation) lookAtBreaker(ctx context.Context, suppressed *atomic.Bool) {
-	r, err := g.readyz(ctx)
-	if err != nil {
-		return
-	}
-	suppressed.Store(len(r.Suppressed) > 0)
-	g.tell(func(st *Status) {
-		st.Health = st.Health.without(ReasonSafeMode)
-		if len(r.Suppressed) > 0 {
-			st.Health = st.Health.with(reason(ReasonSafeMode, r.Suppressed))
-		}
-	})
+// closed keeps why the connection is over.
+func (g *generation) closed(e *rpc.CloseError) {
+	g.lastClose = e
+	c := Close{At: time.Now(), Code: e.Code, Text: g.cfg.Redact.String(e.Error())}
+	g.note(func(r *recorder) { r.diagnostics.LastClose = &c })
 }
 
 // perform carries out a restart or a reload on the running gateway. A non-nil
@@ -208,7 +168,7 @@ func (g *generation) perform(ctx context.Context, s *rpc.Session, c command) err
 // generation ends and the next one starts (BEHAVIOUR D, C4).
 func (g *generation) restart(ctx context.Context, s *rpc.Session, c command) error {
 	full := &order{For: "restart", Drain: g.p.DrainRestart, Cause: c.cause}
-	if c.now {
+	if c.now && g.mode == Managed {
 		full.Drain = 0
 		return full
 	}
@@ -237,20 +197,21 @@ func (g *generation) restart(ctx context.Context, s *rpc.Session, c command) err
 		return full
 	}
 	g.tell(func(st *Status) { st.StoppingFor, st.Cause = "restart", c.cause })
-	if answer.Status == "deferred" {
-		if g.awaitWork(ctx, s, g.p.DrainRestart) {
-			full.Drain = 0
-			return full
-		}
+	if answer.Status == "deferred" && g.awaitWork(ctx, s, g.p.DrainRestart) && g.mode == Managed {
+		full.Drain = 0
+		return full
 	}
 	// The close follows within a second (measured); the process restarting in place is seen by serve.
 	select {
 	case <-ctx.Done():
+		c.again() // another connection decides: when it did not restart, it is asked again
 	case <-time.After(g.p.DrainRestart):
 		if g.mode == Managed {
 			full.Drain = 0
 			return full
 		}
+		g.tell(func(st *Status) { st.StoppingFor, st.Phase, st.ActiveWork, st.Deadline = "", Ready, 0, time.Time{} })
+		c.reply(Answer{Result: ResultRejected}, Cause{Code: ConnectRefused, Detail: "it was asked to restart and did not"})
 	}
 	return nil
 }
@@ -260,111 +221,4 @@ func (g *generation) restart(ctx context.Context, s *rpc.Session, c command) err
 func (g *generation) outdated(ctx context.Context) bool {
 	r, err := g.host.Runtime(ctx)
 	return err == nil && r.Version != g.session.Hello().Server.Version
-}
-
-// preflight is how busy the gateway is (measured: from OpenClaw 2026.6.11 on).
-type preflight struct {
-	Safe   bool `json:"safe"`
-	Counts struct {
-		Total int `json:"totalActive"`
-	} `json:"counts"`
-	Summary string `json:"summary"`
-}
-
-// work asks how much is going on; known is false where the gateway cannot tell.
-func (g *generation) work(ctx context.Context, s *rpc.Session) (active int, known bool) {
-	const method = "gateway.restart.preflight"
-	if !s.Supports(method) {
-		return 0, false
-	}
-	ctx, cancel := context.WithTimeout(ctx, g.p.VerifyTimeout)
-	defer cancel()
-	var p preflight
-	if err := s.Call(ctx, method, nil, &p); err != nil {
-		return 0, false
-	}
-	if p.Safe {
-		return 0, true
-	}
-	return max(1, p.Counts.Total), true
-}
-
-// drainPoll is how often the remaining work is counted while a person waits.
-const drainPoll = 500 * time.Millisecond
-
-// awaitWork waits until the gateway is idle; busy reports that it still works
-// when limit has passed or somebody lost patience.
-func (g *generation) awaitWork(ctx context.Context, s *rpc.Session, limit time.Duration) (busy bool) {
-	deadline := time.Now().Add(limit)
-	for {
-		n, known := g.work(ctx, s)
-		if !known || n == 0 {
-			return false
-		}
-		g.tell(func(st *Status) { st.Phase, st.ActiveWork, st.Deadline = Draining, n, deadline })
-		left := time.Until(deadline)
-		if left <= 0 {
-			return true
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-s.Done():
-			return false
-		case <-g.exited():
-			return false
-		case <-g.rung:
-			return true
-		case <-time.After(min(drainPoll, left)):
-		}
-	}
-}
-
-// abortWork ends the runs that are still active, so that the gateway does not
-// drain for minutes after the signal (measured: up to 315 s from 2026.8 on).
-func (g *generation) abortWork(ctx context.Context, s *rpc.Session) {
-	var list struct {
-		Sessions []struct {
-			Key          string `json:"key"`
-			Status       string `json:"status"`
-			HasActiveRun *bool  `json:"hasActiveRun"`
-		} `json:"sessions"`
-	}
-	if err := s.Call(ctx, "sessions.list", nil, &list); err != nil {
-		g.log.Warn("could not list the sessions to abort", "err", err)
-		return
-	}
-	for _, row := range list.Sessions {
-		active := row.Status == "running"
-		if row.HasActiveRun != nil {
-			active = *row.HasActiveRun
-		}
-		if !active {
-			continue
-		}
-		g.log.Info("aborting active work", "session", row.Key)
-		if err := s.Call(ctx, "chat.abort", map[string]any{"sessionKey": row.Key}, nil); err != nil {
-			g.log.Warn("abort failed", "session", row.Key, "err", err)
-		}
-	}
-}
-
-// channelReasons reads a health event: channels in trouble degrade the gateway,
-// they never restart it (BEHAVIOUR A4, PAINS P45).
-func channelReasons(payload json.RawMessage) Reason {
-	var h struct {
-		Channels map[string]struct {
-			LastError string `json:"lastError"`
-			Running   *bool  `json:"running"`
-		} `json:"channels"`
-	}
-	if json.Unmarshal(payload, &h) != nil {
-		return Reason{}
-	}
-	for name, c := range h.Channels {
-		if c.LastError != "" {
-			return reason(ReasonChannels, fmt.Sprintf("%s: %s", name, c.LastError))
-		}
-	}
-	return Reason{Code: ReasonChannels}
 }

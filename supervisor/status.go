@@ -103,7 +103,7 @@ func (s Status) Uptime(now time.Time) time.Duration {
 	if s.PID == 0 || s.StartedAt.IsZero() {
 		return 0
 	}
-	return now.Sub(s.StartedAt)
+	return max(0, now.Sub(s.StartedAt)) // the clock may have been set back
 }
 
 // Stopping reports whether the stop ladder is under way.

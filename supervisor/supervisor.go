@@ -271,7 +271,8 @@ func (o *owner) supersede() {
 	}
 }
 
-// restart keeps the request; settle hands it to the gateway as soon as that
+// restart forgets earlier failures when a person asks (BEHAVIOUR D3) and keeps the
+// request; settle hands it to the gateway as soon as that
 // runs. Only what cannot wait for it is done here.
 func (o *owner) restart(p *pending, cause Cause) {
 	if p.request.Automatic || p.request.Intent == Reload && o.gen != nil {
@@ -279,9 +280,10 @@ func (o *owner) restart(p *pending, cause Cause) {
 		return
 	}
 	o.wanted = true
+	o.history = o.history.cleared()
+	o.status.Attempts = 0
 	switch {
 	case o.gen == nil:
-		o.history = History{}
 		o.retry.Stop()
 		o.status.Cause = cause
 		o.launch()
@@ -341,10 +343,11 @@ func (o *owner) launch() {
 	g := &generation{
 		cfg: &o.cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub,
 		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1),
-		silence: make(chan rpc.Silence, 1), awake: make(chan struct{}, 1), timing: &stopwatch{}, repair: o.repair,
+		silence: make(chan rpc.Silence, 1), awake: newAlarm(), timing: &stopwatch{}, repair: o.repair,
 	}
 	o.repair = false
 	o.status.Launches++
+	o.history.Starts++
 	o.incidents = o.incidents.attempt()
 	s := o.Supervisor
 	g.tell = func(change func(*Status)) { s.send(func(o *owner) { o.apply(change) }) }
@@ -375,6 +378,9 @@ func (o *owner) apply(change func(*Status)) {
 	before := o.status
 	change(&o.status)
 	now := time.Now()
+	if c := &o.status.Cause; c.Code != NoCause && c.At.IsZero() {
+		c.At = now
+	}
 	if o.status.State != before.State {
 		o.status.Since = now
 		o.changed(before, now)
@@ -393,6 +399,7 @@ func (o *owner) changed(before Status, now time.Time) {
 		o.forgive.Reset(o.cfg.Policy.Forgive)
 		o.status.Error = ""
 		o.report.ready(o.gen.timing.timing())
+		o.log.Info("metrics", "metrics", o.metrics())
 	case Reconnecting:
 		// A restart, asked for or the gateway's own, is no trouble unless it fails.
 		if o.status.Cause.Code != InPlaceRestart && o.status.StoppingFor == "" {
@@ -402,6 +409,8 @@ func (o *owner) changed(before Status, now time.Time) {
 		o.failures++
 		o.incidents = o.incidents.open(o.status.Cause, now, false)
 		o.status.Error = o.status.Cause.Error()
+		o.hub.emit(errorEvent(o.status.Cause))
+		o.log.Info("metrics", "metrics", o.metrics())
 	}
 	if before.State == Running {
 		o.forgive.Stop()
@@ -413,10 +422,7 @@ func (o *owner) quiet() bool { return len(o.waiting) > 0 || time.Now().Before(o.
 
 // enter moves to a state by the owner's own decision.
 func (o *owner) enter(s State, c Cause) {
-	o.apply(func(st *Status) {
-		c.At = time.Now()
-		st.State, st.Cause = s, c
-	})
+	o.apply(func(st *Status) { st.State, st.Cause = s, c })
 }
 
 // over is what follows the end of a generation.
@@ -425,7 +431,7 @@ func (o *owner) over(out Outcome) {
 	o.forgive.Stop()
 	now := time.Now()
 	if out.Exit != nil {
-		o.hub.emit(rpc.Event{Name: EventExit, Payload: fmt.Appendf(nil, "%q", out.Exit.String())})
+		o.hub.emit(rpc.Event{Name: EventExit, Payload: fmt.Appendf(nil, "%q", out.Exit)})
 	}
 	o.log.Info("generation ended", "cause", out.Cause.Code, "why", out.Cause.Sentence(), "ready", out.ReadyFor.Round(time.Millisecond))
 	o.status = o.status.reset()
@@ -454,22 +460,31 @@ func (o *owner) stopped(c Cause) {
 	o.status = o.status.reset()
 	o.status.Mode, o.status.Attempts, o.status.Error = NoMode, 0, ""
 	o.history = History{}
+	o.report.stopped()
 	o.incidents = o.incidents.end(time.Now())
 	if o.status.State != Stopped || c.Code != UserQuit && c.Code != SessionEnd {
 		o.enter(Stopped, c)
 	}
 }
 
-// decide asks the policy what to do about an end that nobody ordered.
+// decide asks the policy what to do about an end that nobody ordered. Right
+// after a sleep no failure counts (BEHAVIOUR F3).
 func (o *owner) decide(out Outcome, now time.Time) {
-	d, h := Decide(o.cfg.Policy, o.history, out, now, rand.Float64())
-	if now.Before(o.quietUntil) && d.Verdict == StartAgain {
+	before := o.history
+	if now.Before(o.quietUntil) {
+		before.Tries, before.Attempts, before.Restarts = 0, 0, nil
+	}
+	d, h := Decide(o.cfg.Policy, before, out, now, rand.Float64())
+	if now.Before(o.quietUntil) {
 		h.Tries, h.Attempts, h.Restarts = o.history.Tries, o.history.Attempts, o.history.Restarts
+	}
+	if d.Verdict == GiveUp {
+		d.Reason.Tried = tried(h.Starts, o.cfg.Port, o.report.diagnostics.Command)
 	}
 	o.history = h
 	o.status.Attempts = h.Attempts
 	o.log.Warn("decided", "verdict", d.Verdict.String(), "delay", d.Delay, "reason", d.Reason.Code, "why", d.Reason.Error())
-	o.report.decided(d)
+	o.report.decided(d, h, out)
 	switch d.Verdict {
 	case GiveUp:
 		o.wanted = false

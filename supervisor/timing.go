@@ -1,7 +1,7 @@
 package supervisor
 
 import (
-	"fmt"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strconv"
@@ -112,7 +112,8 @@ func (w *stopwatch) timing() Timing {
 	return t
 }
 
-func (t Timing) String() string {
-	r := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
-	return fmt.Sprintf("resolve %v, listen %v, challenge %v, ready %v, total %v", r(t.Resolve), r(t.Listen), r(t.Challenge), r(t.Ready), r(t.Total))
+// LogValue makes Timing a structured record.
+func (t Timing) LogValue() slog.Value {
+	return slog.GroupValue(slog.Duration("resolve", t.Resolve), slog.Duration("listen", t.Listen),
+		slog.Duration("challenge", t.Challenge), slog.Duration("ready", t.Ready), slog.Duration("total", t.Total))
 }
