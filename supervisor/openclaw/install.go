@@ -45,7 +45,7 @@ type InstallOptions struct {
 	NodeVersion string // DefaultNodeVersion when empty
 	// OpenClawVersion is DefaultOpenClawVersion when empty, or the managed one when that is newer,
 	// because an older OpenClaw refuses the state of a newer one (measured, 2026.8.2 after 2026.9.6).
-	// "latest" is what the registry calls so.
+	// Newest is what the registry calls so.
 	OpenClawVersion string
 
 	Progress func(Progress) // never called twice at the same time, may be nil
@@ -53,9 +53,13 @@ type InstallOptions struct {
 	HTTP     *http.Client   // replaces the client built from the user's settings, for tests
 }
 
+// Newest is the OpenClawVersion that the registry calls "latest".
+const Newest = "latest"
+
 // Progress is how far an installation is.
 type Progress struct {
 	Step  string `json:"step"`  // a few words for people: "Downloading Node 24.21.0"
+	Of    string `json:"of"`    // what is being fetched: "Node 24.21.0"
 	Bytes int64  `json:"bytes"` // done in this step
 	Total int64  `json:"total"` // 0 when unknown
 	Items int    `json:"items"` // what npm has fetched so far; how many there are only npm learns
@@ -79,6 +83,7 @@ type installer struct {
 	root  string // where the managed runtimes are
 	reg   registry
 	step  string
+	of    string
 	space func(dir string) (uint64, error)
 }
 
@@ -95,7 +100,7 @@ func newInstaller(o InstallOptions) (*installer, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	i := &installer{o: o, root: managedDir(o.DataDir), space: freeSpace}
+	i := &installer{o: o, root: managedDir(o.DataDir), space: freeSpace, of: "OpenClaw"}
 	i.at("Reading npm's settings")
 	settings := readNpmSettings(o.Env, o.Home, runtime.GOOS)
 	base, err := settings.registry()
@@ -130,7 +135,7 @@ func (i *installer) at(step string) {
 
 func (i *installer) report(done, total int64) {
 	if i.o.Progress != nil {
-		i.o.Progress(Progress{Step: i.step, Bytes: done, Total: total})
+		i.o.Progress(Progress{Step: i.step, Of: i.of, Bytes: done, Total: total})
 	}
 }
 
@@ -247,7 +252,8 @@ var nodePackages = map[string]string{
 
 // unpack downloads one package and unpacks it into dir.
 func (i *installer) unpack(ctx context.Context, title, name, version, dir string) error {
-	i.at("Downloading " + title + " " + version)
+	i.of = title + " " + version
+	i.at("Downloading " + i.of)
 	m, err := i.reg.describe(ctx, name, version)
 	if err != nil {
 		return err
@@ -354,7 +360,7 @@ func Latest(ctx context.Context, o InstallOptions) (version string, err error) {
 		return "", err
 	}
 	i.at("Asking for the newest OpenClaw")
-	m, err := i.reg.describe(ctx, "openclaw", "latest")
+	m, err := i.reg.describe(ctx, "openclaw", Newest)
 	return m.Version, i.fail(err)
 }
 

@@ -533,6 +533,25 @@ func TestN1_Remembered(t *testing.T) {
 	}
 }
 
+// BenchmarkResolve is what finding the runtime costs a start: searched for, and remembered.
+func BenchmarkResolve(b *testing.B) {
+	m := newMachine(b)
+	m.node("/usr/local/bin/node", "24.21.0")
+	m.openclaw("/usr/local/lib/node_modules", "2026.9.6", engines)
+	m.shell("echo \"$2\" >/dev/null")
+	s := m.search()
+	for name, file := range map[string]string{"cold": "", "warm": m.at("/cache/runtime.json")} {
+		s.CacheFile = file
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				if _, _, err := Resolve(b.Context(), s); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func TestP22_Engines(t *testing.T) {
 	for _, c := range []struct {
 		engines, version string
