@@ -42,7 +42,9 @@ type InstallOptions struct {
 	Home    string   // the user's home, for ~/.npmrc
 	Env     []string // the user's environment: registry, proxies, certificates, PATH for npm's scripts
 
-	NodeVersion string // DefaultNodeVersion when empty
+	// NodeVersion is DefaultNodeVersion when empty and that OpenClaw accepts it, else the newest
+	// on the registry that it accepts.
+	NodeVersion string
 	// OpenClawVersion is DefaultOpenClawVersion when empty, or the managed one when that is newer,
 	// because an older OpenClaw refuses the state of a newer one (measured, 2026.8.2 after 2026.9.6).
 	// Newest is what the registry calls so.
@@ -88,14 +90,14 @@ type installer struct {
 }
 
 func newInstaller(o InstallOptions) (*installer, error) {
-	o.NodeVersion = cmp.Or(o.NodeVersion, DefaultNodeVersion)
 	if o.OpenClawVersion == "" {
 		o.OpenClawVersion = DefaultOpenClawVersion
-		if m, err := readManaged(o.DataDir, runtime.GOOS); err == nil {
-			if have := readInstall(sourceManaged, m.entry); have.err == nil && newerFirst(have.version, o.OpenClawVersion) < 0 {
-				o.OpenClawVersion = have.version
-			}
+		if have, node := newerManaged(o); have != "" {
+			o.OpenClawVersion, o.NodeVersion = have, cmp.Or(o.NodeVersion, node)
 		}
+	}
+	if o.OpenClawVersion == DefaultOpenClawVersion {
+		o.NodeVersion = cmp.Or(o.NodeVersion, DefaultNodeVersion)
 	}
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -115,6 +117,19 @@ func newInstaller(o InstallOptions) (*installer, error) {
 	}
 	i.reg = registry{base: base, settings: settings, http: client, delays: retryDelays}
 	return i, nil
+}
+
+// newerManaged is the managed runtime when its OpenClaw is newer than the one asked for.
+func newerManaged(o InstallOptions) (openclaw, node string) {
+	m, err := readManaged(o.DataDir, runtime.GOOS)
+	if err != nil {
+		return "", ""
+	}
+	openclaw, node = m.versions()
+	if openclaw == "" || newerFirst(openclaw, o.OpenClawVersion) >= 0 {
+		return "", ""
+	}
+	return openclaw, node
 }
 
 // run installs while no other installer does.
@@ -162,16 +177,12 @@ func (i *installer) lock(ctx context.Context) (unlock func(), err error) {
 // install is the work under the lock, top to bottom.
 func (i *installer) install(ctx context.Context) (Runtime, error) {
 	i.clean()
-	if strings.Trim(i.o.OpenClawVersion, "0123456789.-") != "" { // a tag
-		i.at("Asking for the version of OpenClaw called " + i.o.OpenClawVersion)
-		m, err := i.reg.describe(ctx, "openclaw", i.o.OpenClawVersion)
-		if err != nil {
-			return Runtime{}, i.fail(err)
-		}
-		i.o.OpenClawVersion = m.Version
+	if err := i.settle(ctx); err != nil {
+		return Runtime{}, i.fail(err)
 	}
 	if m, err := readManaged(i.o.DataDir, runtime.GOOS); err == nil {
-		if r, err := i.check(ctx, m); err == nil {
+		_, _, harmed := m.whole()
+		if r, err := i.check(ctx, m); err == nil && harmed == nil {
 			i.at("OpenClaw " + r.Version + " is installed already")
 			return r, nil
 		}
@@ -197,6 +208,34 @@ func (i *installer) install(ctx context.Context) (Runtime, error) {
 	os.RemoveAll(i.npmCache())
 	i.clean()
 	return r, nil
+}
+
+// settle asks the registry for what the options leave open: which version a tag names, and which
+// Node that OpenClaw accepts.
+func (i *installer) settle(ctx context.Context) error {
+	tag := strings.Trim(i.o.OpenClawVersion, "0123456789.-") != ""
+	if !tag && i.o.NodeVersion != "" {
+		return nil
+	}
+	i.at("Asking about OpenClaw " + i.o.OpenClawVersion)
+	m, err := i.reg.describe(ctx, "openclaw", i.o.OpenClawVersion)
+	if err != nil {
+		return err
+	}
+	i.o.OpenClawVersion = m.Version
+	if have, node := newerManaged(i.o); tag && have != "" { // a mirror that lags must not take us back
+		i.o.OpenClawVersion, i.o.NodeVersion = have, cmp.Or(i.o.NodeVersion, node)
+	}
+	switch {
+	case i.o.NodeVersion != "":
+		return nil
+	case accepts(m.Engines.Node, DefaultNodeVersion):
+		i.o.NodeVersion = DefaultNodeVersion
+		return nil
+	}
+	i.at("Asking for a Node that OpenClaw " + m.Version + " accepts")
+	i.o.NodeVersion, err = i.reg.newest(ctx, nodePackages[runtime.GOOS+"/"+runtime.GOARCH], func(version string) bool { return accepts(m.Engines.Node, version) })
+	return err
 }
 
 func (i *installer) downloads() string { return filepath.Join(i.root, "downloads") }
@@ -237,7 +276,8 @@ func (i *installer) build(ctx context.Context, m managed) (Runtime, error) {
 	if err := i.runNpm(ctx, m, filepath.Join(npmDir, "bin", "npm-cli.js")); err != nil {
 		return Runtime{}, err
 	}
-	return i.check(ctx, m)
+	r, err := i.check(ctx, m)
+	return r, errors.Join(err, m.writeList())
 }
 
 // nodePackages are the npm packages that hold a Node for each system we build for.
@@ -351,7 +391,7 @@ func (i *installer) clean() {
 	}
 }
 
-var versionDir = regexp.MustCompile(`^\d.*-node\d.*-\d+$`)
+var versionDir = regexp.MustCompile(`^(\d.*)-node(\d.*)-\d+$`)
 
 // Latest asks the user's registry for the newest OpenClaw. The error is an *InstallError.
 func Latest(ctx context.Context, o InstallOptions) (version string, err error) {
@@ -364,7 +404,8 @@ func Latest(ctx context.Context, o InstallOptions) (version string, err error) {
 	return m.Version, i.fail(err)
 }
 
-// Remove deletes the managed runtime. A Gateway that runs from it should be stopped before.
+// Remove deletes the managed runtime, unless a program runs from it. The error is an
+// *InstallError.
 func Remove(ctx context.Context, dataDir string) error {
 	i := &installer{root: managedDir(dataDir)}
 	if _, err := os.Stat(i.root); errors.Is(err, fs.ErrNotExist) {
@@ -376,6 +417,9 @@ func Remove(ctx context.Context, dataDir string) error {
 	}
 	defer unlock()
 	i.at("Removing the managed runtime")
+	if pids := users(ctx, i.root); len(pids) > 0 {
+		return i.fail(failed(InUse, "a program still runs from it (process %d)", pids[0]))
+	}
 	// The pointer first: what is left after a failure is then garbage, not a broken runtime.
 	err = os.Remove(i.pointer(currentFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -352,7 +352,7 @@ var layouts = []layout{
 				m.t.Fatal(err)
 			}
 		},
-		kind: OpenClawMissing, trace: `the managed runtime is incomplete (ROOT/data/runtime/v1/node/bin/node does not exist); run "clawtray install"`},
+		kind: OpenClawMissing, trace: `the managed runtime is incomplete (ROOT/data/runtime/v1/node/bin/node does not exist)`},
 	{name: "a managed pointer that leads out",
 		build: func(m *machine, s *Search) {
 			m.managed("24.21.0", "2026.9.6")
