@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"syscall"
 
@@ -144,8 +145,9 @@ func run(ctx context.Context, f flags) error {
 	}
 
 	machine := &supervisor.Machine{
-		Search: openclaw.Search{Home: xdg.Home, DataDir: dirs.Data, Env: os.Environ(), NodePath: set.Node, EntryPath: set.OpenClaw},
-		Env:    os.Environ(), Home: xdg.Home, ConfiguredToken: set.Token, NodeOptions: set.NodeOptions, StateDir: dirs.State, CacheDir: dirs.Cache, Log: log,
+		Search: openclaw.Search{Home: xdg.Home, DataDir: dirs.Data, Env: os.Environ(), NodePath: set.Node, EntryPath: set.OpenClaw,
+			CacheFile: filepath.Join(dirs.Cache, "runtime.json")},
+		Env: os.Environ(), Home: xdg.Home, ConfiguredToken: set.Token, NodeOptions: set.NodeOptions, StateDir: dirs.State, CacheDir: dirs.Cache, Log: log,
 	}
 	config := supervisor.Config{Policy: policy(set.Supervision), Port: set.Port, Version: version, Identity: identity, IdentityProblem: problem,
 		DeviceTokens: rpc.NewFileDeviceTokens(dirs.DeviceTokens()), Redact: redact, Log: log}

@@ -32,7 +32,6 @@ func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.
 			text, err := json.MarshalIndent(report, "", "  ")
 			return string(text), err
 		},
-		Install: func(ctx context.Context) error { return fetchRuntime(ctx, s, m, log) },
 		SaveSettings: func(t tray.Settings) error {
 			set.Notifications = string(t.Notify)
 			return set.Save(dirs.File())
@@ -55,22 +54,6 @@ func loginArgs(profile string) []string {
 		return nil
 	}
 	return []string{"--profile", profile}
-}
-
-// fetchRuntime installs Node and OpenClaw, then starts the gateway.
-func fetchRuntime(ctx context.Context, s *supervisor.Supervisor, m *supervisor.Machine, log *slog.Logger) error {
-	step := ""
-	o := openclaw.InstallOptions{DataDir: m.Search.DataDir, Home: m.Home, Env: m.Env, Progress: func(p openclaw.Progress) {
-		if p.Step != step {
-			step = p.Step
-			log.Info("installing", "step", step)
-		}
-	}}
-	if _, err := openclaw.Install(ctx, o); err != nil {
-		return err
-	}
-	_, err := s.Do(ctx, supervisor.Request{Intent: supervisor.Retry})
-	return err
 }
 
 // policy is the default policy with what the user set.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,6 +79,8 @@ type generation struct {
 	connectedAt  time.Time
 	drift        driftWatch
 	timing       *stopwatch
+	install      bool   // fetch the managed runtime before the start
+	newest       bool   // the newest one, not the pinned one
 	repair       bool   // run doctor before the start
 	repaired     string // what it said
 }
@@ -206,9 +209,8 @@ func (g *generation) become(m Mode) {
 
 // spawn finds the runtime and starts the gateway.
 func (g *generation) spawn(ctx context.Context) error {
-	var err error
-	if g.runtime, err = g.host.Runtime(ctx); err != nil {
-		return runtimeCause(err)
+	if err := g.resolve(ctx); err != nil {
+		return err
 	}
 	if err := g.readToken(); err != nil {
 		return Cause{Code: TokenMissing, Detail: err.Error()}
@@ -226,6 +228,59 @@ func (g *generation) spawn(ctx context.Context) error {
 	g.own(proc)
 	g.phase(Spawned)
 	return nil
+}
+
+// resolve finds the runtime, after fetching it if a person asked for that. One
+// that npm is replacing is waited for: a start in between would fail for no
+// lasting reason (PAINS P18).
+func (g *generation) resolve(ctx context.Context) error {
+	if g.install {
+		if err := g.fetch(ctx); err != nil {
+			return err
+		}
+	}
+	g.host.AwaitUpgrade(ctx, func() {
+		g.log.Info("waiting for npm, which is replacing OpenClaw")
+		g.phase(Upgrading)
+	})
+	g.phase(Resolving)
+	var err error
+	g.runtime, err = g.host.Runtime(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return runtimeCause(err)
+	}
+	return nil
+}
+
+// fetch installs the managed runtime and shows how far it is (BEHAVIOUR N3).
+func (g *generation) fetch(ctx context.Context) error {
+	g.phase(Installing)
+	var shown InstallProgress
+	err := g.host.Install(ctx, g.newest, func(p InstallProgress) {
+		if p.visible() != shown.visible() {
+			shown = p
+			g.tell(func(s *Status) { s.Install = &p })
+		}
+	})
+	g.tell(func(s *Status) { s.Install = nil })
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return Cause{Code: InstallFailed, Detail: strings.TrimSuffix(err.Error(), ".")}
+	}
+	return nil
+}
+
+// visible is p in the steps that people are shown: a percent, ten items.
+func (p InstallProgress) visible() InstallProgress {
+	if p.Total > 0 {
+		p.Done = p.Done * 100 / p.Total
+	}
+	return InstallProgress{Step: p.Step, Done: p.Done, Items: p.Items / 10}
 }
 
 // doctor lets OpenClaw repair its configuration, once (BEHAVIOUR B7). Whether it

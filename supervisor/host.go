@@ -14,6 +14,11 @@ import (
 type Host interface {
 	// Runtime finds Node and OpenClaw; a failure is a *openclaw.MissingError.
 	Runtime(ctx context.Context) (openclaw.Runtime, error)
+	// AwaitUpgrade returns when no npm is replacing the OpenClaw that Runtime found last,
+	// at the latest after a minute; it calls waiting once before it waits.
+	AwaitUpgrade(ctx context.Context, waiting func())
+	// Install fetches the managed runtime: the pinned OpenClaw, or the newest.
+	Install(ctx context.Context, newest bool, progress func(InstallProgress)) error
 	// Token is the gateway's shared token and where it comes from.
 	Token() (openclaw.Token, error)
 	// Launch starts a gateway and returns as soon as the process exists.

@@ -41,6 +41,9 @@ type fakeHost struct {
 	lacks    []string
 	check    chan struct{} // Missing waits for it
 	config   openclaw.Config
+	install  func(ctx context.Context, newest bool, progress func(InstallProgress)) error
+	real     *Machine      // looks for the runtime in real files; nil: version and missing say
+	npm      chan struct{} // npm replaces the package until this is closed; nil: it does not
 }
 
 // behaviour is what one launch of the gateway does. The zero value is a healthy one.
@@ -103,10 +106,44 @@ func (h *fakeHost) close() {
 	}
 }
 
-func (h *fakeHost) Runtime(context.Context) (openclaw.Runtime, error) {
+func (h *fakeHost) Runtime(ctx context.Context) (openclaw.Runtime, error) {
+	if h.real != nil {
+		return h.real.Runtime(ctx)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return openclaw.Runtime{Version: h.version, NodeVersion: "24.21.0"}, h.missing
+}
+
+func (h *fakeHost) AwaitUpgrade(ctx context.Context, waiting func()) {
+	h.mu.Lock()
+	npm := h.npm
+	h.mu.Unlock()
+	if h.real != nil {
+		h.real.AwaitUpgrade(ctx, waiting)
+	}
+	if npm == nil {
+		return
+	}
+	waiting()
+	select {
+	case <-npm:
+	case <-ctx.Done():
+	}
+}
+
+func (h *fakeHost) Install(ctx context.Context, newest bool, progress func(InstallProgress)) error {
+	if h.install == nil {
+		return nil
+	}
+	return h.install(ctx, newest, progress)
+}
+
+// put is what an installation by somebody else leaves.
+func (h *fakeHost) put(version string, missing error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.version, h.missing = version, missing
 }
 
 func (h *fakeHost) Token() (openclaw.Token, error) {

@@ -12,6 +12,7 @@ const (
 	Reload   Intent = "reload"
 	Retry    Intent = "retry"     // wake a waiting retry, or start again after an error
 	TakeOver Intent = "take-over" // start our own after an attached gateway went away
+	Install  Intent = "install"   // fetch the managed runtime (BEHAVIOUR N3), then start
 	Quit     Intent = "quit"      // stop what is ours, then end clawtray
 )
 

@@ -58,6 +58,33 @@ func (m *Machine) Runtime(ctx context.Context) (openclaw.Runtime, error) {
 	return r, err
 }
 
+// AwaitUpgrade implements Host. The OpenClaw found last is remembered on disk, so
+// that this also works for the first start of a clawtray.
+func (m *Machine) AwaitUpgrade(ctx context.Context, waiting func()) {
+	if err := openclaw.AwaitUpgrade(ctx, m.Search, waiting); err != nil && ctx.Err() == nil {
+		m.Log.Warn("OpenClaw's files did not come back", "err", err)
+	}
+}
+
+// Install implements Host.
+func (m *Machine) Install(ctx context.Context, newest bool, progress func(InstallProgress)) error {
+	o := openclaw.InstallOptions{DataDir: m.Search.DataDir, Home: m.Home, Env: m.Env}
+	if newest {
+		o.OpenClawVersion = openclaw.Newest
+	}
+	step := ""
+	o.Progress = func(p openclaw.Progress) {
+		if p.Step != step {
+			step = p.Step
+			m.Log.Info("installing", "step", step)
+		}
+		progress(InstallProgress{Step: p.Of, Done: p.Bytes, Total: p.Total, Items: p.Items})
+	}
+	r, err := openclaw.Install(ctx, o)
+	m.Log.Info("installation ended", "openclaw", r.Version, "node", r.NodeVersion, "err", err)
+	return err
+}
+
 // Token implements Host.
 func (m *Machine) Token() (openclaw.Token, error) {
 	cfg, err := m.GatewayConfig()

@@ -116,7 +116,7 @@ func (m *model) step() {
 		m.log = append(m.log, "pass "+d.String())
 		time.Sleep(d)
 	case n < 7:
-		intents := []Intent{Start, Start, Stop, Restart, Restart, Reload, Retry, TakeOver}
+		intents := []Intent{Start, Start, Stop, Restart, Restart, Reload, Retry, TakeOver, Install}
 		m.intend(Request{Intent: intents[m.IntN(len(intents))], Now: m.chance(20), Automatic: m.chance(20)})
 	default:
 		m.fault()

@@ -118,6 +118,24 @@ func (g *generation) lookAtConfig(ctx context.Context, s *rpc.Session) {
 	g.showDrift(state)
 }
 
+// lookAtPackage notices that a start would run another OpenClaw than the one
+// that runs (PAINS P18). While npm works on the package nothing changes here.
+func (g *generation) lookAtPackage(ctx context.Context, s *rpc.Session) {
+	if g.mode != Managed {
+		return // its owner knows which one it runs
+	}
+	r, err := g.host.Runtime(ctx)
+	if err != nil {
+		return
+	}
+	g.tell(func(st *Status) {
+		st.InstalledVersion, st.Health = "", st.Health.without(ReasonUpdate)
+		if r.Version != s.Hello().Server.Version {
+			st.InstalledVersion, st.Health = r.Version, st.Health.with(reason(ReasonUpdate, r.Version))
+		}
+	})
+}
+
 func (g *generation) showDrift(a applied) {
 	now := time.Now()
 	g.tell(func(s *Status) {

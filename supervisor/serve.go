@@ -35,7 +35,12 @@ func (g *generation) serve(ctx context.Context) error {
 	verifying := false
 	ended := make(chan error, 1) // a command that wants the generation to end
 	var suppressed atomic.Bool
-	look := func() { g.helpers.Go(func() { g.lookAtConfig(work, s) }) }
+	look := func() {
+		g.helpers.Go(func() {
+			g.lookAtConfig(work, s)
+			g.lookAtPackage(work, s)
+		})
+	}
 	look()
 	g.showHealth(s.Hello().Snapshot.Health)
 	g.helpers.Go(func() {

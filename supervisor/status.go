@@ -23,7 +23,8 @@ type Phase string
 const (
 	Idle        Phase = ""
 	Resolving   Phase = "resolving"   // looking for Node and OpenClaw, and for who has the port
-	Installing  Phase = "installing"  // fetching the managed runtime
+	Installing  Phase = "installing"  // fetching the managed runtime; Status.Install says how far
+	Upgrading   Phase = "upgrading"   // npm is replacing OpenClaw's files: waiting for them, at most a minute
 	Repairing   Phase = "repairing"   // `openclaw doctor --fix` runs
 	Spawned     Phase = "spawned"     // the process exists, its port is not open yet
 	Listening   Phase = "listening"   // the port accepts connections
@@ -192,7 +193,8 @@ func (i Incident) Open() bool { return i.Ended.IsZero() }
 
 // InstallProgress is a step of fetching the managed runtime.
 type InstallProgress struct {
-	Step  string `json:"step"`            // "node", "npm", "openclaw", "verify"
+	Step  string `json:"step"`            // what is being fetched: "Node 24.21.0"
 	Done  int64  `json:"done,omitempty"`  // bytes
 	Total int64  `json:"total,omitempty"` // bytes; 0 is unknown
+	Items int    `json:"items,omitempty"` // fetched by npm, which does not know how many there will be
 }

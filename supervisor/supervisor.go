@@ -133,6 +133,8 @@ type owner struct {
 	waiting []*pending
 	quit    *pending // the ladder of a Quit is under way, or done
 	repair  bool     // the next generation runs doctor first
+	install bool     // the next generation fetches the managed runtime first
+	newest  bool     // and not the pinned one: the state was written by a newer one
 
 	failures   int         // how often State became Failed
 	quietUntil time.Time   // after sleep: nothing counts, nobody is told
@@ -198,7 +200,7 @@ func (o *owner) take(p *pending) {
 	p.launches, p.failures = o.status.Launches, o.failures
 	o.waiting = append(o.waiting, p)
 	switch p.request.Intent {
-	case Start, Retry, TakeOver:
+	case Start, Retry, TakeOver, Install:
 		o.start(p, cause)
 	case Stop:
 		o.stop(p, &order{For: "stop", Drain: o.cfg.Policy.DrainStop, Cause: cause})
@@ -210,7 +212,7 @@ func (o *owner) take(p *pending) {
 }
 
 var userCause = map[Intent]CauseCode{
-	Start: UserStart, Stop: UserStop, Restart: UserRestart, Reload: UserReload, Retry: UserRetry, TakeOver: UserStart, Quit: UserQuit,
+	Start: UserStart, Stop: UserStop, Restart: UserRestart, Reload: UserReload, Retry: UserRetry, TakeOver: UserStart, Install: UserStart, Quit: UserQuit,
 }
 
 // start makes the gateway wanted. A person's start forgets earlier failures
@@ -220,6 +222,9 @@ func (o *owner) start(p *pending, cause Cause) {
 	if !p.request.Automatic {
 		o.history = History{}
 		o.status.Attempts = 0
+	}
+	if p.request.Intent == Install && (o.gen == nil || o.gen.ending) {
+		o.install, o.newest = true, o.status.Cause.Code == Downgrade
 	}
 	switch {
 	case o.gen == nil:
@@ -239,7 +244,7 @@ func (o *owner) start(p *pending, cause Cause) {
 // stop makes the gateway unwanted and ends what runs. Asked for again, the
 // ladder goes one rung down.
 func (o *owner) stop(p *pending, by *order) {
-	o.wanted = false
+	o.wanted, o.install = false, false
 	o.retry.Stop()
 	o.supersede()
 	if p.request.Now {
@@ -265,7 +270,7 @@ func (o *owner) end(by *order) {
 func (o *owner) supersede() {
 	for _, p := range o.waiting {
 		switch p.request.Intent {
-		case Start, Retry, TakeOver, Restart, Reload:
+		case Start, Retry, TakeOver, Install, Restart, Reload:
 			p.finish(o.status, Answer{Result: ResultSuperseded, Message: "A stop came in between."}, Cause{Code: UserStop})
 		}
 	}
@@ -343,9 +348,9 @@ func (o *owner) launch() {
 	g := &generation{
 		cfg: &o.cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub,
 		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1),
-		silence: make(chan rpc.Silence, 1), awake: newAlarm(), timing: &stopwatch{}, repair: o.repair,
+		silence: make(chan rpc.Silence, 1), awake: newAlarm(), timing: &stopwatch{}, repair: o.repair, install: o.install, newest: o.newest,
 	}
-	o.repair = false
+	o.repair, o.install = false, false
 	o.status.Launches++
 	o.history.Starts++
 	o.incidents = o.incidents.attempt()
@@ -516,7 +521,7 @@ func (o *owner) decide(out Outcome, now time.Time) {
 func (s Status) reset() Status {
 	s.Phase, s.PID, s.StartedAt, s.ConnectedAt, s.GatewayReady = Idle, 0, time.Time{}, time.Time{}, false
 	s.StoppingFor, s.ActiveWork, s.Deadline, s.NextRetryAt = "", 0, time.Time{}, time.Time{}
-	s.LastLine, s.SlowStart, s.Facts, s.Drift, s.InstalledVersion = "", false, Facts{}, Drift{}, ""
+	s.LastLine, s.SlowStart, s.Facts, s.Drift, s.InstalledVersion, s.Install = "", false, Facts{}, Drift{}, "", nil
 	s.Health = Health{}.with(reason(ReasonNotRunning, nil))
 	return s
 }
@@ -541,7 +546,7 @@ func (o *owner) publish() {
 func (o *owner) settle() {
 	for _, p := range o.waiting {
 		switch p.request.Intent {
-		case Start, Retry, TakeOver:
+		case Start, Retry, TakeOver, Install:
 			o.settleStart(p)
 		case Stop, Quit:
 			if o.gen == nil {

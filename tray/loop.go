@@ -184,8 +184,6 @@ func (l *loop) job(it Item) func(context.Context) func() {
 		return func(ctx context.Context) func() { return l.ask(ctx, it) }
 	case it.ID == OpenDashboard, it.Action == supervisor.ActApprove:
 		return l.reports(it.Title, t.Opening, l.dashboard)
-	case it.Action == supervisor.ActInstall:
-		return l.reports(it.Title, "", l.install)
 	case it.Action == supervisor.ActOpenConfig:
 		return l.opens(it.Title, l.OpenClawConfig)
 	case it.Action == supervisor.ActUseFreePort:
@@ -324,17 +322,6 @@ func (l *loop) dashboard(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return "Dashboard", openSecret(ctx, url, l.Open)
-}
-
-func (l *loop) install(ctx context.Context) (string, error) {
-	if l.Install == nil {
-		return "", errNotAvailable
-	}
-	if err := l.Install(ctx); err != nil {
-		return "", err
-	}
-	answer, err := l.Gateway.Do(ctx, supervisor.Request{Intent: supervisor.Retry})
-	return answer.Message, err
 }
 
 // copyDiagnostics falls back to a file that is opened: there are desktops

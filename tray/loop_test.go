@@ -361,7 +361,6 @@ func TestL2_EveryEntryActs(t *testing.T) {
 			SaveSettings: func(s Settings) error { saved = s; return nil },
 			Diagnostics:  func(context.Context) (string, error) { return "diag", nil },
 			SaveReport:   func(context.Context) (string, error) { did = append(did, "report"); return "r.zip", nil },
-			Install:      func(context.Context) error { did = append(did, "install"); return nil },
 		}
 		g := newGateway(running())
 		inBubble(t, g, o, func(f *fakeSurface, l *loop) {
@@ -385,7 +384,7 @@ func TestL2_EveryEntryActs(t *testing.T) {
 			if it, _ := l.shown.find(StartAtLogin); !auto.on || it.Check != Checked {
 				t.Errorf("autostart %v, shown %v", auto.on, it)
 			}
-			for code, want := range map[supervisor.CauseCode]string{supervisor.NodeMissing: "install", supervisor.ConfigInvalid: "open openclaw.json", supervisor.PortConflict: "open config.toml"} {
+			for code, want := range map[supervisor.CauseCode]string{supervisor.ConfigInvalid: "open openclaw.json", supervisor.PortConflict: "open config.toml"} {
 				g.send(supervisor.Status{State: supervisor.Failed, Cause: supervisor.Cause{Code: code}})
 				pass(time.Second)
 				if got := click(Help); !slices.Equal(got, []string{want}) {

@@ -64,7 +64,6 @@ func trayProgram(first string) int {
 		Autostart:    &fakeAutostart{},
 		Diagnostics:  func(context.Context) (string, error) { return "diagnostics", nil },
 		SaveReport:   func(context.Context) (string, error) { tell("report"); return "report.zip", nil },
-		Install:      func(context.Context) error { tell("install"); return nil },
 	})
 	if err != nil {
 		log.Print(err)

@@ -26,7 +26,8 @@ type texts struct {
 	Attempt, NextTry                                     string
 	Draining, DrainingWork, Terminating, Killing         string
 	ForStop, ForRestart, ForQuit                         string
-	Resolving, Installing, InstallPercent, Repairing     string
+	Resolving, Installing, InstallPercent, InstallItems  string
+	Upgrading, Repairing                                 string
 	Spawned, Listening, Challenged, Sidecars, Starting   string
 	SlowStart, LastLine, About, Attached, UpdateReady    string
 	Second, Minute, Hour, Day, LessThanMinute            string
@@ -61,6 +62,7 @@ var english = texts{
 	Terminating: "the gateway was asked to end", Killing: "ending it by force",
 	ForStop: "Stopping", ForRestart: "Restarting", ForQuit: "Quitting",
 	Resolving: "looking for Node.js and OpenClaw", Installing: "fetching %s", InstallPercent: "fetching %s, %d %%",
+	InstallItems: "fetching %s, %d files so far", Upgrading: "waiting for npm to finish replacing OpenClaw",
 	Repairing: "OpenClaw repairs its configuration", Spawned: "the process is there",
 	Listening: "its port is open", Challenged: "it answers", Sidecars: "it loads its channels", Starting: "Starting",
 	SlowStart: "This takes longer than usual.", LastLine: "Last line: %s",

@@ -10,6 +10,7 @@ var chinese = texts{
 	Terminating: "已请求网关结束", Killing: "正在强制结束",
 	ForStop: "正在停止", ForRestart: "正在重启", ForQuit: "正在退出",
 	Resolving: "正在查找 Node.js 和 OpenClaw", Installing: "正在获取 %s", InstallPercent: "正在获取 %s，%d %%",
+	InstallItems: "正在获取 %s，已有 %d 个文件", Upgrading: "正在等待 npm 更新 OpenClaw",
 	Repairing: "OpenClaw 正在修复其配置", Spawned: "进程已启动",
 	Listening: "端口已打开", Challenged: "网关已应答", Sidecars: "正在加载频道", Starting: "正在启动",
 	SlowStart: "启动时间比平常长。", LastLine: "最后一行：%s",

@@ -64,7 +64,6 @@ type Options struct {
 
 	Diagnostics func(context.Context) (text string, err error)
 	SaveReport  func(context.Context) (path string, err error)
-	Install     func(context.Context) error
 
 	notify func(context.Context, Toast) error // nil: the system's; tests look
 }

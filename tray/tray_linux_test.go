@@ -123,7 +123,6 @@ func TestL2_ClicksBecomeRequests(t *testing.T) {
 	c.expect("retry")
 	i.click("Install OpenClaw")
 	c.expect("install")
-	c.expect("retry")
 	i.click("Quit and stop the gateway")
 	c.expect("quit")
 	if err := wait(t, c.exited, "end", c.output); err != nil {

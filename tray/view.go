@@ -248,6 +248,8 @@ func (v *view) phase() string {
 		return v.texts.Resolving
 	case supervisor.Installing:
 		return v.installing()
+	case supervisor.Upgrading:
+		return v.texts.Upgrading
 	case supervisor.Repairing:
 		return v.texts.Repairing
 	case supervisor.Spawned:
@@ -271,14 +273,20 @@ func (v *view) phase() string {
 	return ""
 }
 
-// installStep is the step in percent in which progress is shown.
-const installStep = 10
+// installStep is the step in percent, installItems that in files, in which
+// progress is shown; OpenClaw has some 700.
+const (
+	installStep  = 10
+	installItems = 50
+)
 
 func (v *view) installing() string {
 	p := v.Status.Install
 	switch {
 	case p == nil:
 		return fmt.Sprintf(v.texts.Installing, "OpenClaw")
+	case p.Items > 0:
+		return fmt.Sprintf(v.InstallItems, p.Step, p.Items/installItems*installItems)
 	case p.Total <= 0:
 		return fmt.Sprintf(v.texts.Installing, p.Step)
 	}
@@ -377,8 +385,11 @@ func (v *view) help() Item {
 	}[v.Cause.Action()]
 	useful := title != "" && !v.running() && !v.Stopping()
 	it := Item{ID: Help, Title: title, Hidden: !useful, Disabled: !useful, Action: v.Cause.Action()}
-	if v.Cause.Action() == supervisor.ActTakeOver {
+	switch v.Cause.Action() {
+	case supervisor.ActTakeOver:
 		it.Request.Intent = supervisor.TakeOver
+	case supervisor.ActInstall:
+		it.Request.Intent = supervisor.Install
 	}
 	return it
 }

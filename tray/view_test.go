@@ -68,10 +68,14 @@ func pictures() map[string]supervisor.Status {
 			s.Phase, s.SlowStart, s.LastLine = supervisor.Sidecars, true, "[channels] \x1b[31mwaiting\tfor <telegram> & co"
 		}),
 		"starting-installing-unknown": with(starting, func(s *supervisor.Status) {
-			s.Phase, s.Install = supervisor.Installing, &supervisor.InstallProgress{Step: "npm"}
+			s.Phase, s.Install = supervisor.Installing, &supervisor.InstallProgress{Step: "OpenClaw"}
 		}),
+		"starting-installing-npm": with(starting, func(s *supervisor.Status) {
+			s.Phase, s.Install = supervisor.Installing, &supervisor.InstallProgress{Step: "OpenClaw 2026.9.6", Items: 273}
+		}),
+		"starting-upgrading": with(starting, func(s *supervisor.Status) { s.Phase = supervisor.Upgrading }),
 		"starting-installing": with(starting, func(s *supervisor.Status) {
-			s.Phase, s.Install = supervisor.Installing, &supervisor.InstallProgress{Step: "openclaw", Done: 57, Total: 120}
+			s.Phase, s.Install = supervisor.Installing, &supervisor.InstallProgress{Step: "Node 24.21.0", Done: 57, Total: 120}
 		}),
 		"reconnecting-waiting": with(reconnecting, func(s *supervisor.Status) {
 			s.Phase, s.PhaseSince, s.NextRetryAt = supervisor.Waiting, before(0), noon.Add(8*time.Second)
@@ -145,7 +149,7 @@ func everyStatus() []supervisor.Status {
 	var out []supervisor.Status
 	dirt := supervisor.Cause{Code: supervisor.StartExit, Detail: "a\tb\nc <b>&\x1b[0m " + strings.Repeat("ä", 90)}
 	for _, state := range []supervisor.State{supervisor.Stopped, supervisor.Starting, supervisor.Running, supervisor.Reconnecting, supervisor.Failed, ""} {
-		for _, phase := range []supervisor.Phase{supervisor.Idle, supervisor.Resolving, supervisor.Installing, supervisor.Repairing, supervisor.Spawned, supervisor.Listening, supervisor.Challenged, supervisor.Sidecars, supervisor.Ready, supervisor.Draining, supervisor.Terminating, supervisor.Killing, supervisor.Waiting} {
+		for _, phase := range []supervisor.Phase{supervisor.Idle, supervisor.Resolving, supervisor.Installing, supervisor.Upgrading, supervisor.Repairing, supervisor.Spawned, supervisor.Listening, supervisor.Challenged, supervisor.Sidecars, supervisor.Ready, supervisor.Draining, supervisor.Terminating, supervisor.Killing, supervisor.Waiting} {
 			for _, mode := range []supervisor.Mode{supervisor.NoMode, supervisor.Managed, supervisor.Attached, supervisor.Conflict} {
 				for _, stopping := range []string{"", "stop", "restart", "quit"} {
 					out = append(out, supervisor.Status{State: state, Phase: phase, Mode: mode, StoppingFor: stopping, Cause: dirt, LastLine: dirt.Detail, SlowStart: true, NextRetryAt: noon,

@@ -293,4 +293,3 @@ func (b *bench) table() error {
 	}
 	return t.Flush()
 }
-

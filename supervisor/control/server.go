@@ -148,7 +148,7 @@ type reply struct {
 
 var intents = map[supervisor.Intent]bool{
 	supervisor.Start: true, supervisor.Stop: true, supervisor.Restart: true, supervisor.Reload: true,
-	supervisor.Retry: true, supervisor.TakeOver: true, supervisor.Quit: true,
+	supervisor.Retry: true, supervisor.TakeOver: true, supervisor.Install: true, supervisor.Quit: true,
 }
 
 func do(w http.ResponseWriter, r *http.Request, s *supervisor.Supervisor) {

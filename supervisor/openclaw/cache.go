@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,12 +25,8 @@ type remembered struct {
 
 // cached returns the answer of an earlier search when nothing it depends on has changed.
 func (f *finder) cached() (Runtime, bool) {
-	if f.s.CacheFile == "" || f.s.Thorough {
-		return Runtime{}, false
-	}
-	raw, _, err := readLimited(f.s.CacheFile, maxCache)
-	var m remembered
-	if err != nil || json.Unmarshal(raw, &m) != nil || m.Inputs != f.inputs() || len(m.Stamps) == 0 {
+	m, ok := f.last()
+	if !ok || f.s.Thorough {
 		return Runtime{}, false
 	}
 	for path, was := range m.Stamps {
@@ -40,6 +37,16 @@ func (f *finder) cached() (Runtime, bool) {
 	f.note(Step{What: "both", Source: "remembered", Path: f.s.CacheFile, Version: m.Runtime.Version, Verdict: Chosen,
 		Why: "nothing has changed since the last search"})
 	return m.Runtime, true
+}
+
+// last reads the answer of the last search with the same inputs, outdated or not.
+func (f *finder) last() (m remembered, ok bool) {
+	if f.s.CacheFile == "" {
+		return m, false
+	}
+	raw, _, err := readLimited(f.s.CacheFile, maxCache)
+	ok = err == nil && json.Unmarshal(raw, &m) == nil && m.Inputs == f.inputs() && len(m.Stamps) > 0
+	return m, ok
 }
 
 // keep remembers the answer for the next search. That it may fail costs only time.
@@ -53,7 +60,13 @@ func (f *finder) keep(r Runtime) {
 	for _, rc := range []string{".profile", ".bash_profile", ".bashrc", ".zshenv", ".zprofile", ".zshrc", ".config/fish/config.fish"} {
 		paths = append(paths, filepath.Join(f.s.Home, filepath.FromSlash(rc)))
 	}
-	// A folder changes when a program is added, which may be an OpenClaw of an earlier source.
+	for _, p := range slices.Concat(nodePlaces(f.s.OS), installPlaces(f.s.OS)) {
+		fixed, _, _ := strings.Cut(p.glob, "*")
+		for _, root := range f.expand(p.roots) {
+			paths = append(paths, filepath.Join(root, filepath.FromSlash(path.Dir(fixed))))
+		}
+	}
+	// A folder changes when a program or a version is added, which may be of an earlier source.
 	for _, path := range append(paths, filepath.SplitList(r.Path)...) {
 		m.Stamps[path] = stamp(path)
 	}

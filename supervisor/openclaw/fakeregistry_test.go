@@ -84,6 +84,9 @@ type fakeRegistry struct {
 	mu       sync.Mutex
 	tarballs map[string][]byte // by package name
 	hashes   map[string]string // announced integrity, when not the true one
+	engines  string            // of every openclaw
+	latest   string            // version of openclaw
+	nodes    []string          // versions of Node there are
 	requests []string          // "GET /path Range"
 
 	// fault answers a request instead of the registry; false leaves it to the registry.
@@ -94,7 +97,7 @@ type fakeRegistry struct {
 func nodePackage() string { return nodePackages[runtime.GOOS+"/"+runtime.GOARCH] }
 
 func newFakeRegistry(t *testing.T) *fakeRegistry {
-	reg := &fakeRegistry{hashes: map[string]string{}, tarballs: map[string][]byte{
+	reg := &fakeRegistry{latest: "2026.10.1", hashes: map[string]string{}, tarballs: map[string][]byte{
 		// A long incompressible-looking tail gives interruptions something to cut.
 		nodePackage(): pack(t, entry{name: "package/bin/node", content: stubNode}, entry{name: "package/package.json", content: "{}"}, entry{name: "package/README.md", content: noise(64 << 10)}),
 		"npm":         pack(t, entry{name: "package/bin/npm-cli.js", content: "# sourced by the stub\n"}, entry{name: "package/bin/npx-cli.js"}),
@@ -131,6 +134,12 @@ func (reg *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "", noTime, bytes.NewReader(tarball))
 	case len(parts) == 2:
 		json.NewEncoder(w).Encode(reg.describe(parts[0], parts[1]))
+	case len(parts) == 1 && parts[0] == nodePackage():
+		p := packument{Versions: map[string]manifest{}}
+		for _, version := range reg.nodes {
+			p.Versions[version] = reg.describe(parts[0], version)
+		}
+		json.NewEncoder(w).Encode(p)
 	default:
 		http.NotFound(w, r)
 	}
@@ -138,7 +147,7 @@ func (reg *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (reg *fakeRegistry) describe(name, version string) manifest {
 	if version == "latest" {
-		version = "2026.10.1"
+		version = reg.latest
 	}
 	sum := sha512.Sum512(reg.tarballs[name])
 	integrity, ok := reg.hashes[name]
@@ -149,7 +158,11 @@ func (reg *fakeRegistry) describe(name, version string) manifest {
 	if host == "" {
 		host = reg.URL + "/"
 	}
-	return manifest{Name: name, Version: version, Dist: dist{Integrity: integrity, Tarball: fmt.Sprintf("%s%s/-/%s-%s.tgz", host, name, name, version)}}
+	m := manifest{Name: name, Version: version, Dist: dist{Integrity: integrity, Tarball: fmt.Sprintf("%s%s/-/%s-%s.tgz", host, name, name, version)}}
+	if name == "openclaw" {
+		m.Engines.Node = reg.engines
+	}
+	return m
 }
 
 // count is how many requests had that text in them.
@@ -223,7 +236,11 @@ func (s *site) works(version string) {
 		s.t.Fatal(err)
 	}
 	i.o.OpenClawVersion = version
+	_, i.o.NodeVersion = m.versions()
 	if _, err := i.check(s.t.Context(), m); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, _, err := m.whole(); err != nil {
 		s.t.Fatal(err)
 	}
 	for _, dir := range s.versions() {

@@ -42,10 +42,12 @@ type InstallOptions struct {
 	Home    string   // the user's home, for ~/.npmrc
 	Env     []string // the user's environment: registry, proxies, certificates, PATH for npm's scripts
 
-	NodeVersion string // DefaultNodeVersion when empty
+	// NodeVersion is DefaultNodeVersion when empty and that OpenClaw accepts it, else the newest
+	// on the registry that it accepts.
+	NodeVersion string
 	// OpenClawVersion is DefaultOpenClawVersion when empty, or the managed one when that is newer,
 	// because an older OpenClaw refuses the state of a newer one (measured, 2026.8.2 after 2026.9.6).
-	// "latest" is what the registry calls so.
+	// Newest is what the registry calls so.
 	OpenClawVersion string
 
 	Progress func(Progress) // never called twice at the same time, may be nil
@@ -53,9 +55,13 @@ type InstallOptions struct {
 	HTTP     *http.Client   // replaces the client built from the user's settings, for tests
 }
 
+// Newest is the OpenClawVersion that the registry calls "latest".
+const Newest = "latest"
+
 // Progress is how far an installation is.
 type Progress struct {
 	Step  string `json:"step"`  // a few words for people: "Downloading Node 24.21.0"
+	Of    string `json:"of"`    // what is being fetched: "Node 24.21.0"
 	Bytes int64  `json:"bytes"` // done in this step
 	Total int64  `json:"total"` // 0 when unknown
 	Items int    `json:"items"` // what npm has fetched so far; how many there are only npm learns
@@ -79,23 +85,24 @@ type installer struct {
 	root  string // where the managed runtimes are
 	reg   registry
 	step  string
+	of    string
 	space func(dir string) (uint64, error)
 }
 
 func newInstaller(o InstallOptions) (*installer, error) {
-	o.NodeVersion = cmp.Or(o.NodeVersion, DefaultNodeVersion)
 	if o.OpenClawVersion == "" {
 		o.OpenClawVersion = DefaultOpenClawVersion
-		if m, err := readManaged(o.DataDir, runtime.GOOS); err == nil {
-			if have := readInstall(sourceManaged, m.entry); have.err == nil && newerFirst(have.version, o.OpenClawVersion) < 0 {
-				o.OpenClawVersion = have.version
-			}
+		if have, node := newerManaged(o); have != "" {
+			o.OpenClawVersion, o.NodeVersion = have, cmp.Or(o.NodeVersion, node)
 		}
+	}
+	if o.OpenClawVersion == DefaultOpenClawVersion {
+		o.NodeVersion = cmp.Or(o.NodeVersion, DefaultNodeVersion)
 	}
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	i := &installer{o: o, root: managedDir(o.DataDir), space: freeSpace}
+	i := &installer{o: o, root: managedDir(o.DataDir), space: freeSpace, of: "OpenClaw"}
 	i.at("Reading npm's settings")
 	settings := readNpmSettings(o.Env, o.Home, runtime.GOOS)
 	base, err := settings.registry()
@@ -110,6 +117,19 @@ func newInstaller(o InstallOptions) (*installer, error) {
 	}
 	i.reg = registry{base: base, settings: settings, http: client, delays: retryDelays}
 	return i, nil
+}
+
+// newerManaged is the managed runtime when its OpenClaw is newer than the one asked for.
+func newerManaged(o InstallOptions) (openclaw, node string) {
+	m, err := readManaged(o.DataDir, runtime.GOOS)
+	if err != nil {
+		return "", ""
+	}
+	openclaw, node = m.versions()
+	if openclaw == "" || newerFirst(openclaw, o.OpenClawVersion) >= 0 {
+		return "", ""
+	}
+	return openclaw, node
 }
 
 // run installs while no other installer does.
@@ -130,7 +150,7 @@ func (i *installer) at(step string) {
 
 func (i *installer) report(done, total int64) {
 	if i.o.Progress != nil {
-		i.o.Progress(Progress{Step: i.step, Bytes: done, Total: total})
+		i.o.Progress(Progress{Step: i.step, Of: i.of, Bytes: done, Total: total})
 	}
 }
 
@@ -157,16 +177,12 @@ func (i *installer) lock(ctx context.Context) (unlock func(), err error) {
 // install is the work under the lock, top to bottom.
 func (i *installer) install(ctx context.Context) (Runtime, error) {
 	i.clean()
-	if strings.Trim(i.o.OpenClawVersion, "0123456789.-") != "" { // a tag
-		i.at("Asking for the version of OpenClaw called " + i.o.OpenClawVersion)
-		m, err := i.reg.describe(ctx, "openclaw", i.o.OpenClawVersion)
-		if err != nil {
-			return Runtime{}, i.fail(err)
-		}
-		i.o.OpenClawVersion = m.Version
+	if err := i.settle(ctx); err != nil {
+		return Runtime{}, i.fail(err)
 	}
 	if m, err := readManaged(i.o.DataDir, runtime.GOOS); err == nil {
-		if r, err := i.check(ctx, m); err == nil {
+		_, _, harmed := m.whole()
+		if r, err := i.check(ctx, m); err == nil && harmed == nil {
 			i.at("OpenClaw " + r.Version + " is installed already")
 			return r, nil
 		}
@@ -192,6 +208,34 @@ func (i *installer) install(ctx context.Context) (Runtime, error) {
 	os.RemoveAll(i.npmCache())
 	i.clean()
 	return r, nil
+}
+
+// settle asks the registry for what the options leave open: which version a tag names, and which
+// Node that OpenClaw accepts.
+func (i *installer) settle(ctx context.Context) error {
+	tag := strings.Trim(i.o.OpenClawVersion, "0123456789.-") != ""
+	if !tag && i.o.NodeVersion != "" {
+		return nil
+	}
+	i.at("Asking about OpenClaw " + i.o.OpenClawVersion)
+	m, err := i.reg.describe(ctx, "openclaw", i.o.OpenClawVersion)
+	if err != nil {
+		return err
+	}
+	i.o.OpenClawVersion = m.Version
+	if have, node := newerManaged(i.o); tag && have != "" { // a mirror that lags must not take us back
+		i.o.OpenClawVersion, i.o.NodeVersion = have, cmp.Or(i.o.NodeVersion, node)
+	}
+	switch {
+	case i.o.NodeVersion != "":
+		return nil
+	case accepts(m.Engines.Node, DefaultNodeVersion):
+		i.o.NodeVersion = DefaultNodeVersion
+		return nil
+	}
+	i.at("Asking for a Node that OpenClaw " + m.Version + " accepts")
+	i.o.NodeVersion, err = i.reg.newest(ctx, nodePackages[runtime.GOOS+"/"+runtime.GOARCH], func(version string) bool { return accepts(m.Engines.Node, version) })
+	return err
 }
 
 func (i *installer) downloads() string { return filepath.Join(i.root, "downloads") }
@@ -232,7 +276,8 @@ func (i *installer) build(ctx context.Context, m managed) (Runtime, error) {
 	if err := i.runNpm(ctx, m, filepath.Join(npmDir, "bin", "npm-cli.js")); err != nil {
 		return Runtime{}, err
 	}
-	return i.check(ctx, m)
+	r, err := i.check(ctx, m)
+	return r, errors.Join(err, m.writeList())
 }
 
 // nodePackages are the npm packages that hold a Node for each system we build for.
@@ -247,7 +292,8 @@ var nodePackages = map[string]string{
 
 // unpack downloads one package and unpacks it into dir.
 func (i *installer) unpack(ctx context.Context, title, name, version, dir string) error {
-	i.at("Downloading " + title + " " + version)
+	i.of = title + " " + version
+	i.at("Downloading " + i.of)
 	m, err := i.reg.describe(ctx, name, version)
 	if err != nil {
 		return err
@@ -345,7 +391,7 @@ func (i *installer) clean() {
 	}
 }
 
-var versionDir = regexp.MustCompile(`^\d.*-node\d.*-\d+$`)
+var versionDir = regexp.MustCompile(`^(\d.*)-node(\d.*)-\d+$`)
 
 // Latest asks the user's registry for the newest OpenClaw. The error is an *InstallError.
 func Latest(ctx context.Context, o InstallOptions) (version string, err error) {
@@ -354,11 +400,12 @@ func Latest(ctx context.Context, o InstallOptions) (version string, err error) {
 		return "", err
 	}
 	i.at("Asking for the newest OpenClaw")
-	m, err := i.reg.describe(ctx, "openclaw", "latest")
+	m, err := i.reg.describe(ctx, "openclaw", Newest)
 	return m.Version, i.fail(err)
 }
 
-// Remove deletes the managed runtime. A Gateway that runs from it should be stopped before.
+// Remove deletes the managed runtime, unless a program runs from it. The error is an
+// *InstallError.
 func Remove(ctx context.Context, dataDir string) error {
 	i := &installer{root: managedDir(dataDir)}
 	if _, err := os.Stat(i.root); errors.Is(err, fs.ErrNotExist) {
@@ -370,6 +417,9 @@ func Remove(ctx context.Context, dataDir string) error {
 	}
 	defer unlock()
 	i.at("Removing the managed runtime")
+	if pids := users(ctx, i.root); len(pids) > 0 {
+		return i.fail(failed(InUse, "a program still runs from it (process %d)", pids[0]))
+	}
 	// The pointer first: what is left after a failure is then garbage, not a broken runtime.
 	err = os.Remove(i.pointer(currentFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -30,6 +30,9 @@ const (
 	BadSettings                          // the npm configuration cannot be used
 	Unsupported                          // no Node package for this machine
 	NotRunning                           // what was installed does not run
+	Damaged                              // what was installed has lost files since
+	NotInstalled                         // there is no managed runtime
+	InUse                                // a Gateway runs from it
 )
 
 var installKinds = map[InstallKind]struct{ code, remedy string }{
@@ -46,6 +49,9 @@ var installKinds = map[InstallKind]struct{ code, remedy string }{
 	NotWritable:   {"not-writable", "Make the folder writable for you, or choose another data directory (XDG_DATA_HOME)."},
 	BadSettings:   {"bad-settings", "Correct the setting, then try again."},
 	Unsupported:   {"unsupported", "Install Node and OpenClaw by hand; clawtray finds them."},
+	Damaged:       {"damaged", "Run \"clawtray install\" to fetch it anew."},
+	NotInstalled:  {"not-installed", "Run \"clawtray install\" to get it."},
+	InUse:         {"in-use", "Stop the gateway first, with \"clawtray stop\"."},
 	NotRunning:    {"not-running", "Nothing was switched. Try again; if it stays, install Node and OpenClaw by hand."},
 }
 

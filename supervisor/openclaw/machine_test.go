@@ -14,12 +14,12 @@ const (
 
 // machine is a made-up computer: folders, stub programs and an environment below a temporary root.
 type machine struct {
-	t    *testing.T
+	t    testing.TB
 	root string
 	env  []string
 }
 
-func newMachine(t *testing.T) *machine {
+func newMachine(t testing.TB) *machine {
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

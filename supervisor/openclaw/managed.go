@@ -12,6 +12,7 @@ import (
 //
 //	runtime/current            the name of the version in use, one line
 //	runtime/previous           the one before, kept because a Gateway may still run from it
+//	runtime/VERSION/files      the size and the name of each file, written last
 //	runtime/VERSION/node/      a Node with npm, laid out as its own installers do
 //	runtime/VERSION/openclaw/  node_modules/openclaw and what it depends on
 //
@@ -42,12 +43,12 @@ func readManaged(dataDir, goos string) (managed, error) {
 	}
 	name := strings.TrimSpace(string(raw))
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
-		return managed{}, fmt.Errorf("%s names no version; run \"clawtray install\"", filepath.Join(root, currentFile))
+		return managed{}, fmt.Errorf("%s names no version", filepath.Join(root, currentFile))
 	}
 	m := managedAt(filepath.Join(root, name), goos)
 	for _, path := range []string{m.node, m.entry} {
 		if _, err := os.Stat(path); err != nil {
-			return managed{}, fmt.Errorf("the managed runtime is incomplete (%w); run \"clawtray install\"", plain(err))
+			return managed{}, fmt.Errorf("the managed runtime is incomplete (%w)", plain(err))
 		}
 	}
 	return m, nil

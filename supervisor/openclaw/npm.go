@@ -16,7 +16,8 @@ var npmCode = regexp.MustCompile(`npm (?:error|ERR!) code ([A-Z0-9_]+)`)
 
 // runNpm lets the managed npm, run by the managed Node, install OpenClaw into the folder.
 func (i *installer) runNpm(ctx context.Context, m managed, npm string) error {
-	i.at("Installing OpenClaw " + i.o.OpenClawVersion)
+	i.of = "OpenClaw " + i.o.OpenClawVersion
+	i.at("Installing " + i.of)
 	prefix := filepath.Join(m.dir, "openclaw")
 	if err := os.MkdirAll(prefix, 0o755); err != nil {
 		return err
@@ -72,7 +73,7 @@ func (o *npmOutput) Write(p []byte) (int, error) {
 func (o *npmOutput) end() {
 	if bytes.HasPrefix(o.line, []byte("npm http ")) {
 		if o.items++; o.i.o.Progress != nil {
-			o.i.o.Progress(Progress{Step: o.i.step, Items: o.items})
+			o.i.o.Progress(Progress{Step: o.i.step, Of: o.i.of, Items: o.items})
 		}
 	} else {
 		line := append(o.line, '\n')

@@ -14,10 +14,12 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -56,6 +58,34 @@ type manifest struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 	Dist    dist   `json:"dist"`
+	Engines struct {
+		Node string `json:"node"`
+	} `json:"engines"`
+}
+
+// packument is the description of a package with all its versions.
+type packument struct {
+	Tags     map[string]string   `json:"dist-tags"`
+	Versions map[string]manifest `json:"versions"`
+}
+
+func (r registry) describeAll(ctx context.Context, name string) (p packument, err error) {
+	err = r.getJSON(ctx, r.base+name, "application/vnd.npm.install-v1+json, application/json", &p)
+	return p, err
+}
+
+// newest is the newest release of a package that fits.
+func (r registry) newest(ctx context.Context, name string, fits func(version string) bool) (string, error) {
+	p, err := r.describeAll(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	for _, version := range slices.SortedFunc(maps.Keys(p.Versions), newerFirst) {
+		if !strings.Contains(version, "-") && fits(version) {
+			return version, nil
+		}
+	}
+	return "", failed(NotFound, "the registry %s has no %s that fits", r.base, name)
 }
 
 // describe asks for one version of a package, or for the one a tag like "latest" names.
@@ -64,18 +94,14 @@ func (r registry) describe(ctx context.Context, name, version string) (manifest,
 	err := r.getJSON(ctx, r.base+name+"/"+version, "application/json", &m)
 	if kindOf(err) == NotFound && err != nil {
 		// Some company registries answer for whole packages only.
-		var whole struct {
-			Tags     map[string]string   `json:"dist-tags"`
-			Versions map[string]manifest `json:"versions"`
-		}
-		if err := r.getJSON(ctx, r.base+name, "application/vnd.npm.install-v1+json, application/json", &whole); err != nil {
+		var whole packument
+		if whole, err = r.describeAll(ctx, name); err != nil {
 			return m, err
 		}
 		var ok bool
 		if m, ok = whole.Versions[cmp.Or(whole.Tags[version], version)]; !ok {
 			return m, failed(NotFound, "the registry %s has no %s %s", r.base, name, version)
 		}
-		err = nil
 	}
 	if err == nil && (m.Name != name || m.Version == "" || m.Dist.Tarball == "") {
 		err = failed(BadRegistry, "the registry %s described another package than %s %s", r.base, name, version)

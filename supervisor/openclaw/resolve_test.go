@@ -352,7 +352,7 @@ var layouts = []layout{
 				m.t.Fatal(err)
 			}
 		},
-		kind: OpenClawMissing, trace: `the managed runtime is incomplete (ROOT/data/runtime/v1/node/bin/node does not exist); run "clawtray install"`},
+		kind: OpenClawMissing, trace: `the managed runtime is incomplete (ROOT/data/runtime/v1/node/bin/node does not exist)`},
 	{name: "a managed pointer that leads out",
 		build: func(m *machine, s *Search) {
 			m.managed("24.21.0", "2026.9.6")
@@ -530,6 +530,25 @@ func TestN1_Remembered(t *testing.T) {
 	r, _, err := Resolve(context.Background(), s)
 	if err != nil || r.NodeSource != "managed" {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// BenchmarkResolve is what finding the runtime costs a start: searched for, and remembered.
+func BenchmarkResolve(b *testing.B) {
+	m := newMachine(b)
+	m.node("/usr/local/bin/node", "24.21.0")
+	m.openclaw("/usr/local/lib/node_modules", "2026.9.6", engines)
+	m.shell("echo \"$2\" >/dev/null")
+	s := m.search()
+	for name, file := range map[string]string{"cold": "", "warm": m.at("/cache/runtime.json")} {
+		s.CacheFile = file
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				if _, _, err := Resolve(b.Context(), s); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

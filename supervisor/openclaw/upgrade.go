@@ -23,6 +23,28 @@ func (r Runtime) Installed() (string, error) {
 	return in.version, in.err
 }
 
+// AwaitUpgrade waits, at most 60 s, until the OpenClaw that was found last (Search.CacheFile) has
+// its files again; it calls waiting before it does. Without a trace of npm it waits only when
+// nothing else can be started.
+func AwaitUpgrade(ctx context.Context, s Search, waiting func()) error {
+	m, ok := newFinder(ctx, s).last()
+	r := m.Runtime
+	if !ok || r.whole() == nil && !r.upgrading() {
+		return nil
+	}
+	if !r.upgrading() {
+		if _, _, err := Resolve(ctx, s); err == nil {
+			return nil
+		}
+	}
+	waiting()
+	err := r.Await(ctx)
+	if err != nil && ctx.Err() == nil {
+		os.Remove(s.CacheFile) // gone for good: the next start does not wait for it
+	}
+	return err
+}
+
 // Await waits until r's files are there, at most 60 s. npm takes them away for a while when it
 // upgrades the package, and a start in between would fail for no lasting reason. Resolve again
 // after it: the version may be another.
@@ -57,8 +79,10 @@ func (r Runtime) whole() error {
 }
 
 // upgrading says whether npm works on the package: until it is done, npm keeps the old one beside
-// as ".openclaw-RANDOM".
+// as ".openclaw-RANDOM". An npm that was killed leaves that for good, but then nothing else changes.
 func (r Runtime) upgrading() bool {
-	old, _ := filepath.Glob(filepath.Join(filepath.Dir(r.Dir), ".openclaw-*"))
-	return len(old) > 0
+	modules := filepath.Dir(r.Dir)
+	old, _ := filepath.Glob(filepath.Join(modules, ".openclaw-*"))
+	info, err := os.Stat(modules)
+	return len(old) > 0 && err == nil && time.Since(info.ModTime()) < upgradeLimit
 }

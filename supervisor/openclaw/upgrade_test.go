@@ -80,3 +80,67 @@ func TestN1_AwaitEnds(t *testing.T) {
 		}
 	})
 }
+
+// The search remembers which OpenClaw it found; one that npm is replacing is waited for.
+func TestN1_AwaitUpgradeOfTheRemembered(t *testing.T) {
+	m := newMachine(t)
+	m.node("/usr/local/bin/node", "24.21.0")
+	m.openclaw("/usr/local/lib/node_modules", "2026.9.6", engines)
+	s := m.search()
+	s.CacheFile = m.at("/cache/runtime.json")
+	await := func(name string, want time.Duration) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			began, waited := time.Now(), false
+			err := AwaitUpgrade(t.Context(), s, func() { waited = true })
+			if took := time.Since(began); took != want || waited != (want > 0) {
+				t.Errorf("%s: took %v (want %v), said so %v, %v", name, took, want, waited, err)
+			}
+		})
+	}
+	await("nothing was found before", 0)
+	if _, _, err := Resolve(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	await("all is well", 0)
+
+	modules := m.at("/usr/local/lib/node_modules")
+	mark := filepath.Join(modules, ".openclaw-AbC123")
+	rename(t, filepath.Join(modules, "openclaw"), mark)
+	m.managed("24.21.0", "2026.9.6")
+	await("npm is at work, although there is another", upgradeLimit)
+
+	// The wait was in vain, and the next start does without it.
+	await("after a wait in vain", 0)
+	rename(t, mark, filepath.Join(modules, "openclaw"))
+	if r, _, err := Resolve(t.Context(), s); err != nil || r.Source == "managed" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if err := os.RemoveAll(filepath.Join(modules, "openclaw")); err != nil {
+		t.Fatal(err)
+	}
+	await("gone without npm, and there is another", 0)
+	if err := os.RemoveAll(m.at("/data")); err != nil {
+		t.Fatal(err)
+	}
+	await("gone, and there is no other", upgradeLimit)
+}
+
+// npm's mark alone does not delay every start for ever.
+func TestN1_OldMarkOfAKilledNpm(t *testing.T) {
+	_, r := upgradable(t)
+	modules := filepath.Dir(r.Dir)
+	if err := os.Mkdir(filepath.Join(modules, ".openclaw-AbC123"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if !r.upgrading() {
+		t.Error("a fresh mark is no upgrade")
+	}
+	old := time.Now().Add(-2 * upgradeLimit)
+	if err := os.Chtimes(modules, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if r.upgrading() {
+		t.Error("an old mark is an upgrade")
+	}
+}
