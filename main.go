@@ -106,10 +106,9 @@ func command() *cobra.Command {
 // run is the program: one instance, one supervisor, one tray.
 func run(ctx context.Context, f flags) error {
 	dirs := settings.Places(f.profile)
-	set, err := settings.Load(dirs.File())
-	if err != nil {
-		return err
-	}
+	file := settings.Read(dirs.File())
+	protected, unprotected := file.Protect()
+	set := file.Settings
 	if f.port != 0 {
 		set.Port = f.port
 	}
@@ -131,6 +130,12 @@ func run(ctx context.Context, f flags) error {
 	defer closeLog()
 	slog.SetDefault(log) // the tray library logs through the standard one
 	log.Info("clawtray starts", "version", version, "commit", commit, "profile", f.profile, "port", set.Port)
+	if protected || unprotected != nil {
+		log.Warn("the settings hold a token and could be read by other users", "path", dirs.File(), "corrected", protected, "err", unprotected)
+	}
+	for _, mistake := range file.Mistakes {
+		log.Warn("a mistake in the settings; the default is used", "mistake", mistake.Error())
+	}
 	identity, report, err := rpc.LoadOrCreateIdentity(dirs.Identity())
 	var problem string
 	switch {
