@@ -13,13 +13,11 @@ import (
 	"runtime"
 	"syscall"
 
-	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
 	"clawtray/rpc"
 	"clawtray/supervisor"
 	"clawtray/supervisor/control"
-	"clawtray/supervisor/openclaw"
 	"clawtray/supervisor/settings"
 	"clawtray/tray"
 )
@@ -88,7 +86,7 @@ func command() *cobra.Command {
 	root.Flags().BoolVar(&f.debug, "debug", false, "log more")
 	root.Flags().BoolVar(&f.trace, "trace-rpc", false, "log every frame, without secrets")
 	root.AddCommand(control.Commands(func() *control.Client { return control.NewClient(settings.Places(f.profile).Runtime) })...)
-	root.AddCommand(install(&f), &cobra.Command{Use: "version", Short: "Print the version", RunE: func(cmd *cobra.Command, _ []string) error {
+	root.AddCommand(install(&f), doctorCommand(&f), &cobra.Command{Use: "version", Short: "Print the version", RunE: func(cmd *cobra.Command, _ []string) error {
 		fmt.Fprintf(cmd.OutOrStdout(), "clawtray %s (%s)\n", version, commit)
 		return nil
 	}})
@@ -148,10 +146,7 @@ func run(ctx context.Context, f flags) error {
 		log.Warn("device identity", "problem", problem)
 	}
 
-	machine := &supervisor.Machine{
-		Search: openclaw.Search{Home: xdg.Home, DataDir: dirs.Data, Env: os.Environ(), NodePath: set.Node, EntryPath: set.OpenClaw},
-		Env:    os.Environ(), Home: xdg.Home, ConfiguredToken: set.Token, StateDir: dirs.State, CacheDir: dirs.Cache, Log: log,
-	}
+	machine := machineFor(dirs, set, log)
 	config := supervisor.Config{Policy: policy(set.Supervision), Port: set.Port, Version: version, Identity: identity, IdentityProblem: problem,
 		DeviceTokens: rpc.NewFileDeviceTokens(dirs.DeviceTokens()), Redact: redact, Log: log}
 	if f.trace {

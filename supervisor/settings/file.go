@@ -37,7 +37,7 @@ func (e *Error) Error() string {
 		where = fmt.Sprintf("%s:%d", e.Path, e.Line)
 	}
 	if e.Key != "" {
-		return fmt.Sprintf("%s: %s: %s", where, e.Key, e.Reason)
+		return fmt.Sprintf("%s (%s): %s", where, e.Key, e.Reason) // not "token: ...", which looks like a secret to the redactor
 	}
 	return where + ": " + e.Reason
 }

@@ -48,12 +48,12 @@ menu = "blue"
 `)
 	f := Read(path)
 	want := strings.Join([]string{
-		`:1: prot: there is no setting "prot"; did you mean "port"?`,
-		`:2: notifications: "problem" is not one of all, problems, none; did you mean "problems"?`,
-		`:3: log_level: it has to be a text in quotes`,
-		`:7: supervision.drain_stop: it has to be a time such as "20s" or "10m"`,
-		`:9: supervision.restart_budgett: there is no setting "supervision.restart_budgett"; did you mean "supervision.restart_budget"?`,
-		`:11: colours: there is no setting "colours"`,
+		`:1 (prot): there is no setting "prot"; did you mean "port"?`,
+		`:2 (notifications): "problem" is not one of all, problems, none; did you mean "problems"?`,
+		`:3 (log_level): it has to be a text in quotes`,
+		`:7 (supervision.drain_stop): it has to be a time such as "20s" or "10m"`,
+		`:9 (supervision.restart_budgett): there is no setting "supervision.restart_budgett"; did you mean "supervision.restart_budget"?`,
+		`:11 (colours): there is no setting "colours"`,
 	}, "\n")
 	if got := strings.ReplaceAll(f.Mistakes.Error(), path, ""); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -73,20 +73,20 @@ menu = "blue"
 
 func TestOneMistakeEach(t *testing.T) {
 	for text, want := range map[string]string{
-		"port = 0\n":                               ":1: port: 0 is not a port",
-		"\n\nport = \"many\"\n":                    ":3: port: it has to be a whole number",
-		"port = 1.5\n":                             ":1: port: it has to be a whole number",
+		"port = 0\n":                               ":1 (port): 0 is not a port",
+		"\n\nport = \"many\"\n":                    ":3 (port): it has to be a whole number",
+		"port = 1.5\n":                             ":1 (port): it has to be a whole number",
 		"port = = 1\n":                             ":1: this is not TOML",
 		"port = 1\nport = 2\n":                     ":2: this is not TOML",
 		"restart_budget = 3\n":                     `did you mean "supervision.restart_budget"?`,
-		"supervision = { drain_stop = 1 }\n":       ":1: supervision.drain_stop: it has to be a time",
-		"supervision.drain_stop = \"-1s\"\n":       ":1: supervision.drain_stop: it has to be a time",
-		"supervision = 3\n":                        ":1: supervision: it is a table",
-		"[port]\nx = 1\n":                          ":1: port: it has to be a whole number",
-		"[supervision]\nrestart_window = \"0s\"\n": ":2: supervision.restart_window: it has to be longer",
-		"[supervision]\nrestart_budget = 0\n":      ":2: supervision.restart_budget: it has to be at least 1",
+		"supervision = { drain_stop = 1 }\n":       ":1 (supervision.drain_stop): it has to be a time",
+		"supervision.drain_stop = \"-1s\"\n":       ":1 (supervision.drain_stop): it has to be a time",
+		"supervision = 3\n":                        ":1 (supervision): it is a table",
+		"[port]\nx = 1\n":                          ":1 (port): it has to be a whole number",
+		"[supervision]\nrestart_window = \"0s\"\n": ":2 (supervision.restart_window): it has to be longer",
+		"[supervision]\nrestart_budget = 0\n":      ":2 (supervision.restart_budget): it has to be at least 1",
 		"log_level = \"wran\"\n":                   `did you mean "warn"?`,
-		"[[supervision]]\ndrain_stop = \"3s\"\n":   ":1: supervision: it is a table",
+		"[[supervision]]\ndrain_stop = \"3s\"\n":   ":1 (supervision): it is a table",
 		"zebra = 1\n":                              `there is no setting "zebra"`,
 	} {
 		f := Read(write(t, text))
