@@ -10,17 +10,14 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"syscall"
 
-	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
 	"clawtray/rpc"
 	"clawtray/supervisor"
 	"clawtray/supervisor/control"
-	"clawtray/supervisor/openclaw"
 	"clawtray/supervisor/settings"
 	"clawtray/tray"
 )
@@ -89,7 +86,7 @@ func command() *cobra.Command {
 	root.Flags().BoolVar(&f.debug, "debug", false, "log more")
 	root.Flags().BoolVar(&f.trace, "trace-rpc", false, "log every frame, without secrets")
 	root.AddCommand(control.Commands(func() *control.Client { return control.NewClient(settings.Places(f.profile).Runtime) })...)
-	root.AddCommand(install(&f), &cobra.Command{Use: "version", Short: "Print the version", RunE: func(cmd *cobra.Command, _ []string) error {
+	root.AddCommand(install(&f), doctorCommand(&f), &cobra.Command{Use: "version", Short: "Print the version", RunE: func(cmd *cobra.Command, _ []string) error {
 		fmt.Fprintf(cmd.OutOrStdout(), "clawtray %s (%s)\n", version, commit)
 		return nil
 	}})
@@ -107,10 +104,9 @@ func command() *cobra.Command {
 // run is the program: one instance, one supervisor, one tray.
 func run(ctx context.Context, f flags) error {
 	dirs := settings.Places(f.profile)
-	set, err := settings.Load(dirs.File())
-	if err != nil {
-		return err
-	}
+	file := settings.Read(dirs.File())
+	protected, unprotected := file.Protect()
+	set := file.Settings
 	if f.port != 0 {
 		set.Port = f.port
 	}
@@ -132,6 +128,12 @@ func run(ctx context.Context, f flags) error {
 	defer closeLog()
 	slog.SetDefault(log) // the tray library logs through the standard one
 	log.Info("clawtray starts", "version", version, "commit", commit, "profile", f.profile, "port", set.Port)
+	if protected || unprotected != nil {
+		log.Warn("the settings hold a token and could be read by other users", "path", dirs.File(), "corrected", protected, "err", unprotected)
+	}
+	for _, mistake := range file.Mistakes {
+		log.Warn("a mistake in the settings; the default is used", "mistake", mistake.Error())
+	}
 	identity, report, err := rpc.LoadOrCreateIdentity(dirs.Identity())
 	var problem string
 	switch {
@@ -144,11 +146,7 @@ func run(ctx context.Context, f flags) error {
 		log.Warn("device identity", "problem", problem)
 	}
 
-	machine := &supervisor.Machine{
-		Search: openclaw.Search{Home: xdg.Home, DataDir: dirs.Data, Env: os.Environ(), NodePath: set.Node, EntryPath: set.OpenClaw,
-			CacheFile: filepath.Join(dirs.Cache, "runtime.json")},
-		Env: os.Environ(), Home: xdg.Home, ConfiguredToken: set.Token, NodeOptions: set.NodeOptions, StateDir: dirs.State, CacheDir: dirs.Cache, Log: log,
-	}
+	machine := machineFor(dirs, set, log)
 	config := supervisor.Config{Policy: policy(set.Supervision), Port: set.Port, Version: version, Identity: identity, IdentityProblem: problem,
 		DeviceTokens: rpc.NewFileDeviceTokens(dirs.DeviceTokens()), Redact: redact, Log: log}
 	if f.trace {

@@ -33,8 +33,7 @@ func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.
 			return string(text), err
 		},
 		SaveSettings: func(t tray.Settings) error {
-			set.Notifications = string(t.Notify)
-			return set.Save(dirs.File())
+			return settings.SetText(dirs.File(), "notifications", string(t.Notify))
 		},
 	}
 	if login, err := autostart.Here(loginArgs(profile)...); err == nil {

@@ -91,8 +91,11 @@ func (m *Machine) Token() (openclaw.Token, error) {
 	if err != nil {
 		m.Log.Warn("the gateway's configuration could not be read", "err", err)
 	}
-	return openclaw.FindToken(m.ConfiguredToken, m.Env, cfg, filepath.Join(m.StateDir, "gateway-token"))
+	return openclaw.FindToken(m.ConfiguredToken, m.Env, cfg, TokenFile(m.StateDir))
 }
+
+// TokenFile is where a token that clawtray made is kept, below its state directory.
+func TokenFile(stateDir string) string { return filepath.Join(stateDir, "gateway-token") }
 
 // GatewayConfig implements Host.
 func (m *Machine) GatewayConfig() (openclaw.Config, error) {
@@ -184,7 +187,12 @@ func (m *Machine) Missing(ctx context.Context) []string {
 	if err != nil {
 		return nil // the start says it better
 	}
-	for _, dir := range filepath.SplitList(r.Path) {
+	return MissingTools(r.Path)
+}
+
+// MissingTools names what OpenClaw's skills need and the folders of a PATH lack.
+func MissingTools(path string) []string {
+	for _, dir := range filepath.SplitList(path) {
 		for _, name := range []string{"python3", "python", "python3.exe", "python.exe"} {
 			if info, err := os.Stat(filepath.Join(dir, name)); err == nil && !info.IsDir() {
 				return nil

@@ -483,7 +483,7 @@ func (o *owner) decide(out Outcome, now time.Time) {
 	if now.Before(o.quietUntil) {
 		h.Tries, h.Attempts, h.Restarts = o.history.Tries, o.history.Attempts, o.history.Restarts
 	}
-	if d.Verdict == GiveUp {
+	if d.Verdict == GiveUp && out.Exit != nil { // else no process was tried
 		d.Reason.Tried = tried(h.Starts, o.cfg.Port, o.report.diagnostics.Command)
 	}
 	o.history = h

@@ -59,6 +59,15 @@ func (e *TokenError) Unwrap() error { return e.Err }
 // openclaw.json, else one generated once and kept in keepFile (mode 0600). The error is a
 // *TokenError.
 func FindToken(configured string, env []string, cfg Config, keepFile string) (Token, error) {
+	return findToken(configured, env, cfg, keepFile, newToken)
+}
+
+// LookForToken is FindToken that makes nothing: Value is empty when the token is not generated yet.
+func LookForToken(configured string, env []string, cfg Config, keepFile string) (Token, error) {
+	return findToken(configured, env, cfg, keepFile, func(string) (string, error) { return "", nil })
+}
+
+func findToken(configured string, env []string, cfg Config, keepFile string, generate func(path string) (string, error)) (Token, error) {
 	t := Token{}
 	switch fromEnv := strings.TrimSpace(getenv(env, TokenVar)); {
 	case configured != "":
@@ -73,7 +82,7 @@ func FindToken(configured string, env []string, cfg Config, keepFile string) (To
 			Remedy:   "Give clawtray the same token in its configuration or in " + TokenVar + ".",
 		}
 	default:
-		value, err := keptToken(keepFile)
+		value, err := keptToken(keepFile, generate)
 		return Token{Value: value, Source: TokenGenerated}, err
 	}
 	if cfg.Token != "" && cfg.Token != t.Value {
@@ -83,12 +92,12 @@ func FindToken(configured string, env []string, cfg Config, keepFile string) (To
 	return t, nil
 }
 
-// keptToken reads the token in path, or makes one and keeps it there.
-func keptToken(path string) (string, error) {
+// keptToken reads the token in path, or has one made and kept there.
+func keptToken(path string, generate func(path string) (string, error)) (string, error) {
 	raw, _, err := readLimited(path, maxTokenFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return newToken(path)
+		return generate(path)
 	case err != nil:
 		return "", &TokenError{"The gateway token in " + path + " cannot be read.", "Make the file readable for you, or remove it to get a new token.", err}
 	}
@@ -126,7 +135,7 @@ func newToken(path string) (string, error) {
 	}
 	// A link, unlike a rename, does not replace the token of a process that was faster.
 	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
-		return keptToken(path)
+		return keptToken(path, newToken)
 	} else if err == nil {
 		return token, nil
 	}

@@ -4,11 +4,10 @@ package settings
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,25 +18,26 @@ import (
 // DefaultPort is the gateway's own default (OpenClaw's documentation).
 const DefaultPort = 18789
 
-// Settings is the configuration file, TOML. Every key may be left out.
+// Settings is the configuration file, TOML. Every key may be left out. The
+// comment of a field is what `clawtray config --default` says about it.
 type Settings struct {
-	Port          int    `toml:"port"`          // of the gateway on 127.0.0.1
-	Node          string `toml:"node"`          // Node executable; empty: found
-	OpenClaw      string `toml:"openclaw"`      // openclaw.mjs, its folder or the command; empty: found
-	NodeOptions   string `toml:"node_options"`  // the gateway's NODE_OPTIONS, for example "--max-old-space-size=8192"; the environment's own is not passed on
-	Token         string `toml:"token"`         // shared gateway token; empty: from OpenClaw's configuration, or generated
-	Notifications string `toml:"notifications"` // "all", "problems" or "none"
-	LogLevel      string `toml:"log_level"`     // "debug", "info", "warn" or "error"
+	Port          int    `toml:"port" comment:"The port of the gateway, on 127.0.0.1."`
+	Node          string `toml:"node" comment:"The Node executable. Empty: found by itself; clawtray doctor says where it looked."`
+	OpenClaw      string `toml:"openclaw" comment:"OpenClaw's openclaw.mjs, its folder, or the openclaw command. Empty: found by itself."`
+	NodeOptions   string `toml:"node_options" comment:"The gateway's NODE_OPTIONS, for example \"--max-old-space-size=8192\". The environment's own is not passed on."`
+	Token         string `toml:"token" comment:"The token shared with the gateway. Empty: from the environment or from OpenClaw's configuration,\nelse made once and kept. With a token in it, this file is only for you: mode 0600."`
+	Notifications string `toml:"notifications" comment:"Which notifications are shown: \"all\", \"problems\" or \"none\"."`
+	LogLevel      string `toml:"log_level" comment:"What clawtray logs at least: \"debug\", \"info\", \"warn\" or \"error\"."`
 
-	Supervision Supervision `toml:"supervision"`
+	Supervision Supervision `toml:"supervision" comment:"How patient clawtray is. Times are written like \"20s\", \"1m30s\" or \"10m\"."`
 }
 
 // Supervision is how patient clawtray is. Durations are written like "20s" or "10m".
 type Supervision struct {
-	RestartBudget int      `toml:"restart_budget"` // automatic restarts within the window, then a person has to look
-	RestartWindow Duration `toml:"restart_window"`
-	DrainStop     Duration `toml:"drain_stop"`    // wait for active work before a stop or quit
-	DrainRestart  Duration `toml:"drain_restart"` // and before a restart
+	RestartBudget int      `toml:"restart_budget" comment:"So many automatic restarts within the window; then a person has to look."`
+	RestartWindow Duration `toml:"restart_window" comment:"The window for restart_budget."`
+	DrainStop     Duration `toml:"drain_stop" comment:"How long a stop or quit waits for active work. A quit as a whole takes 30 s at most."`
+	DrainRestart  Duration `toml:"drain_restart" comment:"How long a restart waits for active work."`
 }
 
 // Duration is a time.Duration that a file spells out.
@@ -64,91 +64,64 @@ func Default() Settings {
 	}}
 }
 
-// Error is a mistake in the file, with its place.
-type Error struct {
-	Path   string
-	Line   int // from 1; 0 when it is about the whole file
-	Key    string
-	Reason string
-}
-
-func (e *Error) Error() string {
-	where := e.Path
-	if e.Line > 0 {
-		where = fmt.Sprintf("%s:%d", e.Path, e.Line)
-	}
-	if e.Key != "" {
-		return fmt.Sprintf("%s: %s: %s", where, e.Key, e.Reason)
-	}
-	return where + ": " + e.Reason
-}
-
-// Load reads the file. A missing file gives the defaults.
-func Load(path string) (Settings, error) {
-	s := Default()
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
+// DefaultText is a configuration file with every setting, its default and what
+// it is for.
+func DefaultText() string {
+	text, err := toml.Marshal(Default())
 	if err != nil {
-		return s, &Error{Path: path, Reason: err.Error()}
+		panic("settings: the defaults are not TOML: " + err.Error())
 	}
-	defer f.Close()
-	err = toml.NewDecoder(f).DisallowUnknownFields().Decode(&s)
-	var unknown *toml.StrictMissingError
-	var wrong *toml.DecodeError
-	switch {
-	case errors.As(err, &unknown):
-		first := unknown.Errors[0]
-		line, _ := first.Position()
-		return s, &Error{Path: path, Line: line, Key: strings.Join(first.Key(), "."), Reason: "there is no such setting"}
-	case errors.As(err, &wrong):
-		line, _ := wrong.Position()
-		return s, &Error{Path: path, Line: line, Key: strings.Join(wrong.Key(), "."), Reason: wrong.Error()}
-	case err != nil:
-		return s, &Error{Path: path, Reason: err.Error()}
-	}
-	return s, s.Check(path)
+	return "# clawtray's settings. Every line may be left out; then what stands here is used.\n\n" + string(text)
 }
 
-// Save writes the file, as a whole or not at all. Comments in it are lost.
-func (s Settings) Save(path string) error {
-	data, err := toml.Marshal(s)
-	if err != nil {
-		return err
+// checks say why the value of a key cannot be used; empty when it can.
+var checks = map[string]func(Settings) string{
+	"port": func(s Settings) string {
+		if s.Port < 1 || s.Port > 65535 {
+			return fmt.Sprintf("%d is not a port; choose one from 1 to 65535", s.Port)
+		}
+		return ""
+	},
+	"node_options": func(s Settings) string {
+		if option, opens := debugger(s.NodeOptions); opens {
+			return option + " opens a debugger to every program of this computer; start the gateway yourself to debug it"
+		}
+		return ""
+	},
+	"notifications": func(s Settings) string { return oneOf(s.Notifications, "all", "problems", "none") },
+	"log_level":     func(s Settings) string { return oneOf(s.LogLevel, "debug", "info", "warn", "error") },
+	"supervision.restart_budget": func(s Settings) string {
+		if s.Supervision.RestartBudget < 1 {
+			return "it has to be at least 1"
+		}
+		return ""
+	},
+	"supervision.restart_window": func(s Settings) string {
+		if s.Supervision.RestartWindow <= 0 {
+			return "it has to be longer than nothing"
+		}
+		return ""
+	},
+}
+
+func oneOf(value string, allowed ...string) string {
+	if slices.Contains(allowed, value) {
+		return ""
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	next := path + ".new"
-	if err := os.WriteFile(next, data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(next, path)
+	return fmt.Sprintf("%q is not one of %s", value, strings.Join(allowed, ", ")) + didYouMean(value, allowed)
 }
 
 // Check says what is wrong with the values, naming path as their source.
 func (s Settings) Check(path string) error {
-	oneOf := func(key, value string, allowed ...string) error {
-		for _, a := range allowed {
-			if value == a {
-				return nil
+	var wrong Mistakes
+	for _, k := range keys {
+		if check := checks[k.name]; check != nil {
+			if why := check(s); why != "" {
+				wrong = append(wrong, &Error{Path: path, Key: k.name, Reason: why})
 			}
 		}
-		return &Error{Path: path, Key: key, Reason: fmt.Sprintf("%q is not one of %s", value, strings.Join(allowed, ", "))}
 	}
-	if s.Port < 1 || s.Port > 65535 {
-		return &Error{Path: path, Key: "port", Reason: fmt.Sprintf("%d is not a port; choose one from 1 to 65535", s.Port)}
-	}
-	if s.Supervision.RestartBudget < 1 {
-		return &Error{Path: path, Key: "supervision.restart_budget", Reason: "it has to be at least 1"}
-	}
-	if option, opens := debugger(s.NodeOptions); opens {
-		return &Error{Path: path, Key: "node_options", Reason: option + " opens a debugger to every program of this computer; start the gateway yourself to debug it"}
-	}
-	return errors.Join(
-		oneOf("notifications", s.Notifications, "all", "problems", "none"),
-		oneOf("log_level", s.LogLevel, "debug", "info", "warn", "error"))
+	return wrong.err()
 }
 
 // debugger finds the option that makes Node open its inspector. Node takes "_"

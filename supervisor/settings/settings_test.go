@@ -2,10 +2,13 @@ package settings
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/adrg/xdg"
 )
@@ -26,23 +29,72 @@ func TestMissingFileGivesTheDefaults(t *testing.T) {
 	}
 }
 
-func TestMistakesAreNamedWithTheirLine(t *testing.T) {
-	for text, want := range map[string]struct {
-		line int
-		key  string
-	}{
-		"port = 1\nprot = 2\n":         {2, "prot"},
-		"\n\nport = \"many\"\n":        {3, "port"},
-		"port = 0\n":                   {0, "port"},
-		"notifications = \"loud\"\n":   {0, "notifications"},
-		"log_level = \"everything\"\n": {0, "log_level"},
-		"port = = 1\n":                 {1, ""},
-		"node_options = 1\n":           {1, "node_options"},
+// TestAllMistakesAreNamed: each with its line and the nearest right name, and
+// only the wrong ones are without effect.
+func TestAllMistakesAreNamed(t *testing.T) {
+	path := write(t, `prot = 19000
+notifications = "problem"   # one letter short
+log_level = 3
+port = 18000
+
+[supervision]
+drain_stop = 20
+drain_restart = "5s"
+restart_budgett = 9
+
+[colours]
+icon = "red"
+menu = "blue"
+`)
+	f := Read(path)
+	want := strings.Join([]string{
+		`:1 (prot): there is no setting "prot"; did you mean "port"?`,
+		`:2 (notifications): "problem" is not one of all, problems, none; did you mean "problems"?`,
+		`:3 (log_level): it has to be a text in quotes`,
+		`:7 (supervision.drain_stop): it has to be a time such as "20s" or "10m"`,
+		`:9 (supervision.restart_budgett): there is no setting "supervision.restart_budgett"; did you mean "supervision.restart_budget"?`,
+		`:11 (colours): there is no setting "colours"`,
+	}, "\n")
+	if got := strings.ReplaceAll(f.Mistakes.Error(), path, ""); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	effective := Default()
+	effective.Port, effective.Supervision.DrainRestart = 18000, Duration(5*time.Second)
+	if f.Settings != effective {
+		t.Errorf("got %+v, want %+v", f.Settings, effective)
+	}
+	if f.Lines["port"] != 4 || f.Lines["supervision.drain_restart"] != 8 || f.Lines["log_level"] != 0 {
+		t.Errorf("lines: %v", f.Lines)
+	}
+	if s, err := Load(path); s != effective || !errors.As(err, new(*Error)) {
+		t.Errorf("Load: %+v, %v", s, err)
+	}
+}
+
+func TestOneMistakeEach(t *testing.T) {
+	for text, want := range map[string]string{
+		"port = 0\n":                               ":1 (port): 0 is not a port",
+		"\n\nport = \"many\"\n":                    ":3 (port): it has to be a whole number",
+		"port = 1.5\n":                             ":1 (port): it has to be a whole number",
+		"port = = 1\n":                             ":1: this is not TOML",
+		"port = 1\nport = 2\n":                     ":2: this is not TOML",
+		"restart_budget = 3\n":                     `did you mean "supervision.restart_budget"?`,
+		"supervision = { drain_stop = 1 }\n":       ":1 (supervision.drain_stop): it has to be a time",
+		"supervision.drain_stop = \"-1s\"\n":       ":1 (supervision.drain_stop): it has to be a time",
+		"supervision = 3\n":                        ":1 (supervision): it is a table",
+		"[port]\nx = 1\n":                          ":1 (port): it has to be a whole number",
+		"[supervision]\nrestart_window = \"0s\"\n": ":2 (supervision.restart_window): it has to be longer",
+		"[supervision]\nrestart_budget = 0\n":      ":2 (supervision.restart_budget): it has to be at least 1",
+		"log_level = \"wran\"\n":                   `did you mean "warn"?`,
+		"[[supervision]]\ndrain_stop = \"3s\"\n":   ":1 (supervision): it is a table",
+		"zebra = 1\n":                              `there is no setting "zebra"`,
 	} {
-		_, err := Load(write(t, text))
-		var e *Error
-		if !errors.As(err, &e) || e.Line != want.line || e.Key != want.key {
-			t.Errorf("%q: got %v", text, err)
+		f := Read(write(t, text))
+		if got := f.Mistakes.Error(); !strings.Contains(got, want) || f.Settings != Default() {
+			t.Errorf("%q: got %q, want %q; %+v", text, got, want, f.Settings)
+		}
+		if strings.HasPrefix(text, "zebra") && strings.Contains(f.Mistakes.Error(), "mean") {
+			t.Errorf("nothing is near %q: %v", text, f.Mistakes)
 		}
 	}
 }
@@ -68,16 +120,115 @@ func TestN2_NodeOptionsOpenNoDebugger(t *testing.T) {
 	}
 }
 
-func TestSaveIsReadBack(t *testing.T) {
+func TestAFileThatCannotBeReadIsAMistake(t *testing.T) {
+	f := Read(t.TempDir()) // a directory
+	if len(f.Mistakes) != 1 || f.Settings != Default() || f.Missing {
+		t.Errorf("got %+v", f)
+	}
+}
+
+// TestDefaultTextIsTheDefaults: it cannot drift from the settings.
+func TestDefaultTextIsTheDefaults(t *testing.T) {
+	path := write(t, DefaultText())
+	f := Read(path)
+	if len(f.Mistakes) > 0 || f.Settings != Default() {
+		t.Errorf("got %+v, %v", f.Settings, f.Mistakes)
+	}
+	lines := strings.Split(DefaultText(), "\n")
+	for _, k := range keys {
+		at := f.Lines[k.name]
+		if at == 0 {
+			t.Errorf("%s is not in it", k.name)
+		} else if !strings.HasPrefix(lines[at-2], "# ") {
+			t.Errorf("nothing says what %s is for", k.name)
+		}
+	}
+	for name := range checks {
+		if !slices.Contains(names(), name) {
+			t.Errorf("%s is checked, but no setting", name)
+		}
+	}
+}
+
+func TestRowsTellTheOriginAndNoSecret(t *testing.T) {
+	f := Read(write(t, "token = \"canary-canary\"\nport = 7\n"))
+	var text strings.Builder
+	for _, r := range f.Rows() {
+		fmt.Fprintln(&text, r.Key, r.Value, r.Line)
+	}
+	if got := text.String(); strings.Contains(got, "canary") || !strings.Contains(got, "port 7 2\n") || !strings.Contains(got, "token (set, not shown) 1\n") || !strings.Contains(got, "supervision.drain_stop '20s' 0\n") {
+		t.Error(got)
+	}
+}
+
+// TestSetTextChangesNothingElse: comments, other keys, line ends and mistakes
+// stay as they are, byte for byte.
+func TestSetTextChangesNothingElse(t *testing.T) {
+	for name, c := range map[string]struct{ before, after string }{
+		"empty":         {"", "notifications = 'none'\n"},
+		"replaced":      {"# mine\nport = 7 # seven\nnotifications  =  \"all\"  # loud\n\n[supervision]\n", "# mine\nport = 7 # seven\nnotifications  =  'none'  # loud\n\n[supervision]\n"},
+		"added":         {"# mine\nport = 7 # seven\n\n# patience\n[supervision]\ndrain_stop = \"1s\"\n", "# mine\nport = 7 # seven\nnotifications = 'none'\n\n# patience\n[supervision]\ndrain_stop = \"1s\"\n"},
+		"first":         {"# mine\n[supervision]\nnotifications = \"all\"\n", "notifications = 'none'\n# mine\n[supervision]\nnotifications = \"all\"\n"},
+		"no newline":    {"port = 7", "port = 7\nnotifications = 'none'"},
+		"windows":       {"port = 7\r\n[supervision]\r\n", "port = 7\r\nnotifications = 'none'\r\n[supervision]\r\n"},
+		"mistakes":      {"prot = 7\nnotifications = \"lots\"\n", "prot = 7\nnotifications = 'none'\n"},
+		"not TOML":      {"port = = 7\n\"half\nnotifications = \"all\" # x\n[[[\n", "port = = 7\n\"half\nnotifications = 'none' # x\n[[[\n"},
+		"not TOML, new": {"port = = 7\nlog_level = 'info'\n", "port = = 7\nlog_level = 'info'\nnotifications = 'none'\n"},
+		"array":         {"port = 7\nx = [\n  1,\n]\n", "port = 7\nnotifications = 'none'\nx = [\n  1,\n]\n"},
+		"multi-line":    {"notifications = \"\"\"\nall\"\"\"\nport = 7\n", "notifications = 'none'\nport = 7\n"},
+	} {
+		path := write(t, c.before)
+		if err := SetText(path, "notifications", "none"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, _ := os.ReadFile(path); string(got) != c.after {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.after)
+		}
+	}
+	path := write(t, "notifications = 3\n")
+	if err := SetText(path, "notifications", "none"); err == nil {
+		t.Error("a number was taken for a text")
+	}
+}
+
+func TestSetTextMakesAPrivateFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "deep", "clawtray.toml")
-	s := Default()
-	s.Port, s.Notifications = 12345, "none"
-	if err := s.Save(path); err != nil {
+	if err := SetText(path, "notifications", "none"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := Load(path); err != nil || got != s {
-		t.Errorf("got %+v, %v", got, err)
+	want := Default()
+	want.Notifications = "none"
+	if s, err := Load(path); err != nil || s != want {
+		t.Errorf("got %+v, %v", s, err)
 	}
+	if info, err := os.Stat(path); err != nil || OpenToOthers(info) {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+// FuzzRead: no file ends the program, and what it cannot use is a default.
+func FuzzRead(f *testing.F) {
+	f.Add("port = 1\n[supervision]\ndrain_stop = \"1s\"\n")
+	f.Add("x = [\n\"\"\"\n[[a.b]]\n= \r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		path := filepath.Join(t.TempDir(), "f")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file := Read(path)
+		if err := file.Check(path); err != nil {
+			t.Errorf("%q is in force: %v", text, err)
+		}
+		if SetText(path, "notifications", "none") != nil {
+			return
+		}
+		// What was right or wrong before still is; what could be read has the new value.
+		after := Read(path)
+		if len(file.Mistakes) == 0 && (len(after.Mistakes) > 0 || after.Notifications != "none") {
+			after.Mistakes = append(after.Mistakes, &Error{})
+			t.Errorf("%q: now %v", text, after.Mistakes)
+		}
+	})
 }
 
 func TestADeepHomeGetsAShortSocket(t *testing.T) {

@@ -1,0 +1,319 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// File is what [Read] found: settings that can be used whatever the file holds,
+// where each comes from, and what is wrong.
+type File struct {
+	Settings
+	Path     string
+	Missing  bool           // there is no such file
+	Lines    map[string]int // by key: the line, from 1, that sets it; absent: the default
+	Mistakes Mistakes
+}
+
+// Error is a mistake in the file, with its place.
+type Error struct {
+	Path   string
+	Line   int    // from 1; 0 when it is about the whole file
+	Key    string // "supervision.drain_stop"; empty when it is about the whole file
+	Reason string
+}
+
+func (e *Error) Error() string {
+	where := e.Path
+	if e.Line > 0 {
+		where = fmt.Sprintf("%s:%d", e.Path, e.Line)
+	}
+	if e.Key != "" {
+		return fmt.Sprintf("%s (%s): %s", where, e.Key, e.Reason) // not "token: ...", which looks like a secret to the redactor
+	}
+	return where + ": " + e.Reason
+}
+
+// Mistakes are all of a file, in its order.
+type Mistakes []*Error
+
+func (m Mistakes) Error() string {
+	lines := make([]string, len(m))
+	for i, e := range m {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap makes [errors.As] find the first.
+func (m Mistakes) Unwrap() []error {
+	all := make([]error, len(m))
+	for i, e := range m {
+		all[i] = e
+	}
+	return all
+}
+
+func (m Mistakes) err() error {
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
+// Load is [Read] for those who only want the values: usable ones also with an
+// error, which is [Mistakes].
+func Load(path string) (Settings, error) {
+	f := Read(path)
+	return f.Settings, f.Mistakes.err()
+}
+
+// Read reads the file. A missing one gives the defaults; so does a wrong value
+// for its own key, and a file that is not TOML for all keys.
+func Read(path string) File {
+	f := File{Settings: Default(), Path: path, Lines: map[string]int{}}
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.Missing = true
+	case err != nil:
+		f.wrong(0, "", plain(err))
+	default:
+		f.parse(data)
+		f.lookAtMode()
+	}
+	return f
+}
+
+// plain is a file error without the path, which is said already.
+func plain(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	return "it cannot be read: " + err.Error()
+}
+
+func (f *File) wrong(line int, key, reason string) {
+	f.Mistakes = append(f.Mistakes, &Error{Path: f.Path, Line: line, Key: key, Reason: reason})
+}
+
+func (f *File) parse(data []byte) {
+	values := map[string]any{}
+	if err := toml.Unmarshal(data, &values); err != nil {
+		line := 0
+		if at, ok := errors.AsType[*toml.DecodeError](err); ok {
+			line, _ = at.Position()
+		}
+		f.wrong(line, "", "this is not TOML, so the file is not used: "+strings.TrimPrefix(err.Error(), "toml: "))
+		return
+	}
+	skip := "" // a table nobody knows is one mistake, not one for each of its keys
+	for _, e := range expressions(data) {
+		if skip != "" && strings.HasPrefix(e.key+".", skip+".") {
+			continue
+		}
+		if e.table && !known(e.key) {
+			skip = e.key
+		}
+		f.take(e.key, e.line, at(values, e.key), e.table)
+	}
+}
+
+// at walks nested tables.
+func at(values map[string]any, key string) any {
+	var v any = values
+	for part := range strings.SplitSeq(key, ".") {
+		table, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = table[part]
+	}
+	return v
+}
+
+// take uses one value, or says why not. header is true for a [table] line, whose
+// keys follow on lines of their own.
+func (f *File) take(name string, line int, value any, header bool) {
+	i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
+	table, isTable := value.(map[string]any)
+	switch {
+	case i < 0 && !known(name):
+		f.wrong(line, name, fmt.Sprintf("there is no setting %q", name)+didYouMean(name, names()))
+	case i < 0 && !isTable:
+		f.wrong(line, name, "it is a table; write ["+name+"] and its settings below")
+	case header && i >= 0:
+		f.wrong(line, name, keys[i].needs)
+	case i < 0 && !header:
+		for _, part := range slices.Sorted(maps.Keys(table)) {
+			f.take(name+"."+part, line, table[part], false)
+		}
+	case i >= 0:
+		f.set(keys[i], line, value)
+	}
+}
+
+func (f *File) set(k key, line int, value any) {
+	next := f.Settings
+	_, isText := value.(string)
+	if k.duration && !isText || assign(&next, k.name, value) != nil { // the library takes 20 for 20 ns
+		f.wrong(line, k.name, k.needs)
+		return
+	}
+	if check := checks[k.name]; check != nil {
+		if why := check(next); why != "" {
+			f.wrong(line, k.name, why)
+			return
+		}
+	}
+	f.Settings, f.Lines[k.name] = next, line
+}
+
+// assign decodes one value as the library would decode it in its place.
+func assign(s *Settings, name string, value any) error {
+	parts := strings.Split(name, ".")
+	for i := len(parts) - 1; i >= 0; i-- {
+		value = map[string]any{parts[i]: value}
+	}
+	text, err := toml.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return toml.Unmarshal(text, s)
+}
+
+// lookAtMode minds that a token in the file is the user's alone (BEHAVIOUR K2).
+func (f *File) lookAtMode() {
+	info, err := os.Stat(f.Path)
+	if err == nil && f.Token != "" && OpenToOthers(info) {
+		f.wrong(f.Lines["token"], "token", fmt.Sprintf("other users can read this file (mode %04o); run chmod 600 on it", info.Mode().Perm()))
+	}
+}
+
+// Protect makes a file that holds a token the user's alone, and takes the
+// mistake away. It reports whether it did.
+func (f *File) Protect() (bool, error) {
+	info, err := os.Stat(f.Path)
+	if err != nil || f.Token == "" || !OpenToOthers(info) {
+		return false, nil
+	}
+	if err := os.Chmod(f.Path, 0o600); err != nil {
+		return false, err
+	}
+	*f = Read(f.Path)
+	return true, nil
+}
+
+// key is one setting.
+type key struct {
+	name  string // "supervision.drain_stop"
+	index []int  // of the field, for reflect
+	needs string // what a value has to be
+
+	duration bool
+}
+
+// keys are all settings, in the order of the file.
+var keys = keysOf(reflect.TypeFor[Settings](), "", nil)
+
+func keysOf(t reflect.Type, prefix string, index []int) []key {
+	var all []key
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name := prefix + field.Tag.Get("toml")
+		at := append(slices.Clone(index), i)
+		switch {
+		case field.Type == reflect.TypeFor[Duration]():
+			all = append(all, key{name: name, index: at, needs: `it has to be a time such as "20s" or "10m"`, duration: true})
+		case field.Type.Kind() == reflect.Struct:
+			all = append(all, keysOf(field.Type, name+".", at)...)
+		case field.Type.Kind() == reflect.Int:
+			all = append(all, key{name: name, index: at, needs: "it has to be a whole number, without quotes"})
+		case field.Type.Kind() == reflect.Bool:
+			all = append(all, key{name: name, index: at, needs: "it has to be true or false, without quotes"})
+		default:
+			all = append(all, key{name: name, index: at, needs: "it has to be a text in quotes"})
+		}
+	}
+	return all
+}
+
+func names() []string {
+	all := make([]string, len(keys))
+	for i, k := range keys {
+		all[i] = k.name
+	}
+	return all
+}
+
+// known reports whether name is a setting or a table of settings.
+func known(name string) bool {
+	return slices.ContainsFunc(keys, func(k key) bool { return strings.HasPrefix(k.name+".", name+".") })
+}
+
+// Row is one setting as it is in force.
+type Row struct {
+	Key   string
+	Value string // as TOML; a secret is not shown
+	Line  int    // that sets it; 0: the default
+}
+
+// Rows lists all settings, in the order of [DefaultText].
+func (f File) Rows() []Row {
+	rows := make([]Row, len(keys))
+	for i, k := range keys {
+		value := reflect.ValueOf(f.Settings).FieldByIndex(k.index).Interface()
+		text, _ := toml.Marshal(map[string]any{"x": value}) // what was read can be written
+		rows[i] = Row{Key: k.name, Value: strings.TrimSpace(strings.TrimPrefix(string(text), "x = ")), Line: f.Lines[k.name]}
+		if k.name == "token" && value != "" {
+			rows[i].Value = "(set, not shown)"
+		}
+	}
+	return rows
+}
+
+// didYouMean names the nearest of the right words, if one is near.
+func didYouMean(word string, right []string) string {
+	const near = 2 // changes of a letter: a swap, a slip, a plural
+	best, nearest := max(near, len(word)/4)+1, ""
+	for _, r := range right {
+		for _, form := range []string{r, r[strings.LastIndex(r, ".")+1:]} { // also without its table
+			if d := distance(strings.ToLower(word), form); d < best && d < len(form) {
+				best, nearest = d, r
+			}
+		}
+	}
+	if nearest == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", nearest)
+}
+
+// distance counts the letters to insert, delete or change between a and b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, diagonal+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

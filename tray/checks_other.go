@@ -1,0 +1,8 @@
+//go:build !linux
+
+package tray
+
+import "clawtray/supervisor/doctor"
+
+// Checks has nothing to look at: the tray is part of these systems.
+func Checks() []doctor.Check { return nil }
