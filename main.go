@@ -87,7 +87,7 @@ func command() *cobra.Command {
 	root.Flags().IntVar(&f.port, "port", 0, "port of the gateway (default from the settings, else 18789)")
 	root.Flags().BoolVar(&f.debug, "debug", false, "log more")
 	root.Flags().BoolVar(&f.trace, "trace-rpc", false, "log every frame, without secrets")
-	root.AddCommand(control.Commands(func() *control.Client { return control.NewClient(settings.Places(f.profile).Runtime) })...)
+	root.AddCommand(control.Commands(func() *control.Client { return control.NewClient(settings.Places(f.profile).Runtime) }, showStatus)...)
 	root.AddCommand(install(&f), &cobra.Command{Use: "version", Short: "Print the version", RunE: func(cmd *cobra.Command, _ []string) error {
 		fmt.Fprintf(cmd.OutOrStdout(), "clawtray %s (%s)\n", version, commit)
 		return nil

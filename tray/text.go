@@ -29,6 +29,7 @@ type texts struct {
 	Resolving, Installing, InstallPercent, Repairing     string
 	Spawned, Listening, Challenged, Sidecars, Starting   string
 	SlowStart, LastLine, About, Attached, UpdateReady    string
+	AttachedService, Service                             string
 	Second, Minute, Hour, Day, LessThanMinute            string
 	IncidentOpen, IncidentOver, IncidentTime, NoIncident string
 
@@ -65,8 +66,10 @@ var english = texts{
 	Listening: "its port is open", Challenged: "it answers", Sidecars: "it loads its channels", Starting: "Starting",
 	SlowStart: "This takes longer than usual.", LastLine: "Last line: %s",
 	About: "OpenClaw %s, port %d", Attached: "Run by somebody else: clawtray only watches it.",
-	UpdateReady: "OpenClaw %s is installed: restart to use it.",
-	Second:      "%d s", Minute: "%d min", Hour: "%d h", Day: "%d d", LessThanMinute: "less than a minute",
+	AttachedService: "Run by OpenClaw's own service: clawtray only watches it.",
+	Service:         "OpenClaw's own service is installed, too.",
+	UpdateReady:     "OpenClaw %s is installed: restart to use it.",
+	Second:          "%d s", Minute: "%d min", Hour: "%d h", Day: "%d d", LessThanMinute: "less than a minute",
 	IncidentOpen: "%s, going on: %s", IncidentOver: "%s, for %s: %s", IncidentTime: "2 Jan 15:04", NoIncident: "Recent incidents (none)",
 
 	Open: "Open Dashboard", OpenOff: "Open Dashboard (not running)", RetryNow: "Retry now",
@@ -176,11 +179,21 @@ func (t *texts) exact(d time.Duration) string {
 	return words
 }
 
-// plain makes text from outside safe wherever it is shown. Control characters
-// go (a tab splits a menu line, a newline breaks it). What a notification
-// server or a tooltip would read as markup, and what a shell behind a Windows
-// notification would expand, is replaced by a character that looks alike.
+// plain makes text from outside safe wherever it is shown: printable, and what a
+// notification server or a tooltip would read as markup, or a shell behind a
+// Windows notification would expand, is replaced by a character that looks alike.
 func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if alike, ok := lookalikes[r]; ok {
+			return alike
+		}
+		return r
+	}, printable(s))
+}
+
+// printable is s on one line without control characters: a tab splits a menu
+// line, a newline breaks it, and an escape sequence moves a terminal's cursor.
+func printable(s string) string {
 	s = ansi.ReplaceAllString(s, "")
 	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		switch {
@@ -188,9 +201,6 @@ func plain(s string) string {
 			return ' '
 		case !unicode.IsPrint(r):
 			return -1
-		}
-		if alike, ok := lookalikes[r]; ok {
-			return alike
 		}
 		return r
 	}, s)), " ")

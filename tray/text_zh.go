@@ -14,8 +14,10 @@ var chinese = texts{
 	Listening: "端口已打开", Challenged: "网关已应答", Sidecars: "正在加载频道", Starting: "正在启动",
 	SlowStart: "启动时间比平常长。", LastLine: "最后一行：%s",
 	About: "OpenClaw %s，端口 %d", Attached: "由其他程序运行：clawtray 只负责查看。",
-	UpdateReady: "OpenClaw %s 已安装：重启后生效。",
-	Second:      "%d 秒", Minute: "%d 分钟", Hour: "%d 小时", Day: "%d 天", LessThanMinute: "不到 1 分钟",
+	AttachedService: "由 OpenClaw 自己的服务运行：clawtray 只负责查看。",
+	Service:         "OpenClaw 自己的服务也已安装。",
+	UpdateReady:     "OpenClaw %s 已安装：重启后生效。",
+	Second:          "%d 秒", Minute: "%d 分钟", Hour: "%d 小时", Day: "%d 天", LessThanMinute: "不到 1 分钟",
 	IncidentOpen: "%s，仍在继续：%s", IncidentOver: "%s，持续 %s：%s", IncidentTime: "1月2日 15:04", NoIncident: "最近的故障（无）",
 
 	Open: "打开控制台", OpenOff: "打开控制台（未运行）", RetryNow: "立即重试",

@@ -2,9 +2,11 @@ package tray
 
 import (
 	"flag"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -101,18 +103,52 @@ func TestL1_L2_ViewGolden(t *testing.T) {
 		for name, s := range pictures() {
 			t.Run(language+"/"+name, func(t *testing.T) {
 				got := View(s, Settings{Language: language}, noon).String()
-				path := filepath.Join("testdata", "view", language, name+".txt")
-				if *update {
-					os.MkdirAll(filepath.Dir(path), 0o755)
-					if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(path)
-				if err != nil || got != string(want) {
-					t.Errorf("differs from %s (err %v); go test ./tray -update writes it anew. Got:\n%s", path, err, got)
-				}
+				golden(t, filepath.Join("testdata", "view", language, name+".txt"), got)
 			})
+		}
+	}
+}
+
+// golden compares got with a file.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		os.MkdirAll(filepath.Dir(path), 0o755)
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil || got != string(want) {
+		t.Errorf("differs from %s (err %v); go test ./tray -update writes it anew. Got:\n%s", path, err, got)
+	}
+}
+
+// `clawtray status` says what the menu says (one truth, A1).
+func TestL7_SummaryGolden(t *testing.T) {
+	all := pictures()
+	for language := range languages {
+		t.Run(language, func(t *testing.T) {
+			var b strings.Builder
+			for _, name := range slices.Sorted(maps.Keys(all)) {
+				s := Summarize(all[name], Settings{Language: language}, noon)
+				fmt.Fprintf(&b, "== %s\n%s", name, s)
+				menu := View(all[name], Settings{Language: language}, noon)
+				if line, _ := menu.find(StatusLine); line.Title != s.Status || menu.Icon != s.Icon {
+					t.Errorf("%s: the menu says %q with %s", name, line.Title, menu.Icon)
+				}
+			}
+			golden(t, filepath.Join("testdata", "summary", language+".txt"), b.String())
+		})
+	}
+}
+
+func TestL6_OpenClawsServiceIsShown(t *testing.T) {
+	s := pictures()["running"]
+	for mode, want := range map[supervisor.Mode]string{supervisor.Attached: english.AttachedService, supervisor.Managed: english.Service} {
+		s.Mode = mode
+		if line, _ := View(s, Settings{Service: true}, noon).find(DetailLine + "1"); line.Title != want || line.Hidden {
+			t.Errorf("%s: %+v", mode, line)
 		}
 	}
 }
