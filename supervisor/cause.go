@@ -14,6 +14,7 @@ type Cause struct {
 	Detail   string    `json:"detail,omitempty"`   // names, numbers, versions: what the sentence is about; redacted
 	LastLine string    `json:"lastLine,omitempty"` // last meaningful stderr line; redacted
 	At       time.Time `json:"at,omitzero"`
+	FreePort int       `json:"freePort,omitempty"` // when the port is taken: the next one that is free
 }
 
 // CauseCode is stable: programs and translations key on it.
