@@ -29,7 +29,7 @@ type texts struct {
 	Resolving, Installing, InstallPercent, Repairing     string
 	Spawned, Listening, Challenged, Sidecars, Starting   string
 	SlowStart, LastLine, About, Attached, UpdateReady    string
-	AttachedService, Service                             string
+	AttachedService, Service, InTerminal                 string
 	Second, Minute, Hour, Day, LessThanMinute            string
 	IncidentOpen, IncidentOver, IncidentTime, NoIncident string
 
@@ -40,10 +40,10 @@ type texts struct {
 	Approve, TakeOver, Incidents, Notifications, NotifyAll          string
 	NotifyProblems, NotifyNone, StartAtLogin, ViewLogs              string
 	CopyDiagnostics, SaveReport, Quit, QuitKeeps, QuitNow, QuitKill string
-	Killed                                                          string
+	Killed, UseFreePort                                             string
 
 	// Answers to clicks.
-	Requested, Opening, Copied, NoClipboard, Saved, Failing, Busy string
+	Requested, Opening, Copied, CopiedCommand, NoClipboard, Saved, Failing, Busy string
 
 	// Notifications.
 	TroubleTitle, PersonTitle, BackTitle, BackBody                                      string
@@ -64,7 +64,7 @@ var english = texts{
 	Resolving: "looking for Node.js and OpenClaw", Installing: "fetching %s", InstallPercent: "fetching %s, %d %%",
 	Repairing: "OpenClaw repairs its configuration", Spawned: "the process is there",
 	Listening: "its port is open", Challenged: "it answers", Sidecars: "it loads its channels", Starting: "Starting",
-	SlowStart: "This takes longer than usual.", LastLine: "Last line: %s",
+	SlowStart: "This takes longer than usual.", InTerminal: "In a terminal: %s", LastLine: "Last line: %s",
 	About: "OpenClaw %s, port %d", Attached: "Run by somebody else: clawtray only watches it.",
 	AttachedService: "Run by OpenClaw's own service: clawtray only watches it.",
 	Service:         "OpenClaw's own service is installed, too.",
@@ -78,13 +78,13 @@ var english = texts{
 	Restart: "Restart", RestartOff: "Restart (stopping)", RestartAttached: "Ask the gateway to restart",
 	Reload: "Reload configuration", ReloadOff: "Reload configuration (not running)",
 	Install: "Install OpenClaw", OpenConfig: "Open OpenClaw's configuration", OpenOwnConfig: "Choose another port",
-	Approve: "Approve this device in the Dashboard", TakeOver: "Start our own gateway",
+	UseFreePort: "Use free port %d", Approve: "Copy the command that approves this device", TakeOver: "Start our own gateway",
 	Incidents: "Recent incidents", Notifications: "Notifications", NotifyAll: "All", NotifyProblems: "Problems only", NotifyNone: "None",
 	StartAtLogin: "Start at login", ViewLogs: "View logs", CopyDiagnostics: "Copy diagnostics", SaveReport: "Save diagnostics report",
 	Quit: "Quit and stop the gateway", QuitKeeps: "Quit (the gateway keeps running)", QuitNow: "Quit now, without waiting", QuitKill: "Quit now, by force",
 	Killed: "Ending by force",
 
-	Requested: "%s: requested", Opening: "Opening %s", Copied: "Diagnostics copied", NoClipboard: "No clipboard found: opened as a file",
+	Requested: "%s: requested", Opening: "Opening %s", Copied: "Diagnostics copied", CopiedCommand: "Copied, run it in a terminal: %s", NoClipboard: "No clipboard found: opened as a file",
 	Saved: "Report saved: %s", Failing: "%s failed: %s", Busy: "Still busy with your earlier clicks",
 
 	TroubleTitle: "OpenClaw Gateway has trouble", PersonTitle: "OpenClaw Gateway needs your help", BackTitle: "OpenClaw Gateway is back",

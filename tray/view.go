@@ -334,6 +334,9 @@ func (v *view) sentences() []sentence {
 	}
 	if !v.Stopping() {
 		add(v.texts.help(v.Cause), 2)
+		if c := v.Cause.Command(); c != "" {
+			add(fmt.Sprintf(v.InTerminal, c), 1)
+		}
 	}
 	return out
 }
@@ -404,6 +407,9 @@ func (v *view) help() Item {
 		supervisor.ActInstall: v.texts.Install, supervisor.ActOpenConfig: v.OpenConfig,
 		supervisor.ActUseFreePort: v.OpenOwnConfig, supervisor.ActApprove: v.Approve, supervisor.ActTakeOver: v.TakeOver,
 	}[v.Cause.Action()]
+	if v.Cause.Action() == supervisor.ActUseFreePort && v.Cause.FreePort > 0 {
+		title = fmt.Sprintf(v.UseFreePort, v.Cause.FreePort)
+	}
 	useful := title != "" && !v.running() && !v.Stopping()
 	it := Item{ID: Help, Title: title, Hidden: !useful, Disabled: !useful, Action: v.Cause.Action()}
 	if v.Cause.Action() == supervisor.ActTakeOver {

@@ -80,10 +80,11 @@ func pictures() map[string]supervisor.Status {
 		}),
 		"reconnecting-spawned": with(reconnecting, func(s *supervisor.Status) { s.Phase = supervisor.Spawned }),
 		"error-port":           with(failed(supervisor.Cause{Code: supervisor.PortConflict, Detail: "python3 (pid 812)"}), func(s *supervisor.Status) { s.Mode = supervisor.Conflict }),
+		"error-port-free":      with(failed(supervisor.Cause{Code: supervisor.PortConflict, Detail: "python3 (pid 812)", FreePort: 18790}), func(s *supervisor.Status) { s.Mode = supervisor.Conflict }),
 		"error-node":           failed(supervisor.Cause{Code: supervisor.NodeTooOld, Detail: "18.0.0, OpenClaw wants >=22.19.0"}),
 		"error-config":         failed(supervisor.Cause{Code: supervisor.ConfigInvalid, Detail: "gateway.port: expected a number, received a string, and this goes on for quite a while", LastLine: "Config invalid"}),
 		"error-crash":          failed(supervisor.Cause{Code: supervisor.KeepsCrashing, Detail: "5 times in 10 min", LastLine: "TypeError: x is not a function"}),
-		"error-pairing":        failed(supervisor.Cause{Code: supervisor.PairingRequired, Detail: "request 9f3"}),
+		"error-pairing":        failed(supervisor.Cause{Code: supervisor.PairingRequired, Detail: "9f3"}),
 		"stopping-drain-work":  with(stopping("stop", supervisor.Draining), func(s *supervisor.Status) { s.ActiveWork = 2 }),
 		"stopping-attached":    with(stopping("stop", supervisor.Draining), func(s *supervisor.Status) { s.Mode = supervisor.Attached }),
 	}
