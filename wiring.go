@@ -32,10 +32,18 @@ func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.
 			text, err := json.MarshalIndent(report, "", "  ")
 			return string(text), err
 		},
+		SaveReport: func(ctx context.Context) (string, error) { return newDiagnostics(profile, nil, s.Report).save(ctx, "") },
+		Service:    func() bool { return autostart.Service() != "" },
+		UsePort: func(ctx context.Context, port int) (string, error) {
+			if err := change(dirs, func(s *settings.Settings) { s.Port = port }); err != nil {
+				return "", err
+			}
+			answer, err := s.UsePort(ctx, port)
+			return answer.Message, err
+		},
 		Install: func(ctx context.Context) error { return fetchRuntime(ctx, s, m, log) },
 		SaveSettings: func(t tray.Settings) error {
-			set.Notifications = string(t.Notify)
-			return set.Save(dirs.File())
+			return change(dirs, func(s *settings.Settings) { s.Notifications = string(t.Notify) })
 		},
 	}
 	if login, err := autostart.Here(loginArgs(profile)...); err == nil {
@@ -47,6 +55,17 @@ func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.
 		}
 	}
 	return options
+}
+
+// change edits the settings file. It is read anew: what the command line said was
+// for this run, and the user may have written to the file meanwhile.
+func change(dirs settings.Dirs, edit func(*settings.Settings)) error {
+	set, err := settings.Load(dirs.File())
+	if err != nil {
+		return err
+	}
+	edit(&set)
+	return set.Save(dirs.File())
 }
 
 // loginArgs are what clawtray is started with at login.

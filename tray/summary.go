@@ -1,7 +1,9 @@
 package tray
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"clawtray/assets"
@@ -36,6 +38,11 @@ func Summarize(s supervisor.Status, set Settings, now time.Time) Summary {
 		}
 	}
 	return out
+}
+
+// Notify shows the summary as a desktop notification.
+func (s Summary) Notify(ctx context.Context) error {
+	return sendToast(ctx, Toast{Title: appName + ": " + plain(s.Status), Body: plain(strings.Join(s.Details, " "))})
 }
 
 // String is the summary as text, for golden files.
