@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lmittmann/tint"
-	"golang.org/x/term"
 	"gopkg.in/natefinch/lumberjack.v2"
 
 	"clawtray/rpc"
@@ -29,7 +28,7 @@ func newLog(path, level string, f flags, redact *rpc.Redactor) (log *slog.Logger
 	_ = os.MkdirAll(filepath.Dir(path), 0o700)
 	file := &lumberjack.Logger{Filename: path, MaxSize: logSize, MaxBackups: logFiles}
 	handler := slog.NewMultiHandler(
-		tint.NewTextHandler(os.Stderr, &tint.Options{Level: least, TimeFormat: time.TimeOnly, NoColor: !term.IsTerminal(int(os.Stderr.Fd()))}),
+		tint.NewTextHandler(os.Stderr, &tint.Options{Level: least, TimeFormat: time.TimeOnly, NoColor: !coloured(os.Stderr)}),
 		slog.NewTextHandler(file, &slog.HandlerOptions{Level: least}))
 	return slog.New(redact.Handler(handler)), func() { file.Close() }
 }

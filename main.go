@@ -61,6 +61,7 @@ type flags struct {
 	port     int
 	debug    bool
 	trace    bool
+	show     bool
 }
 
 func command() *cobra.Command {
@@ -85,20 +86,27 @@ func command() *cobra.Command {
 	root.Flags().IntVar(&f.port, "port", 0, "port of the gateway (default from the settings, else 18789)")
 	root.Flags().BoolVar(&f.debug, "debug", false, "log more")
 	root.Flags().BoolVar(&f.trace, "trace-rpc", false, "log every frame, without secrets")
-	root.AddCommand(control.Commands(func() *control.Client { return control.NewClient(settings.Places(f.profile).Runtime) })...)
-	root.AddCommand(install(&f), doctorCommand(&f), &cobra.Command{Use: "version", Short: "Print the version", RunE: func(cmd *cobra.Command, _ []string) error {
-		fmt.Fprintf(cmd.OutOrStdout(), "clawtray %s (%s)\n", version, commit)
-		return nil
-	}})
-	for _, c := range root.Commands() {
+	root.Flags().BoolVar(&f.show, "show", false, "when one runs already, open its dashboard or notify how it is")
+	root.AddCommand(control.Commands(func() *control.Client { return client(&f) }, showStatus)...)
+	root.AddCommand(open(&f), logs(&f), diagnosticsCommand(&f, nil), autostartCommand(&f), install(&f), doctorCommand(&f),
+		&cobra.Command{Use: "version", Short: "Print the version", RunE: func(cmd *cobra.Command, _ []string) error {
+			fmt.Fprintf(cmd.OutOrStdout(), "clawtray %s (%s)\n", version, commit)
+			return nil
+		}})
+	takeNoArguments(root.Commands())
+	return root
+}
+
+func takeNoArguments(commands []*cobra.Command) {
+	for _, c := range commands {
 		c.Args = func(cmd *cobra.Command, args []string) error {
 			if err := cobra.NoArgs(cmd, args); err != nil {
 				return &usageError{fmt.Errorf("%s takes no arguments", cmd.CommandPath()), cmd.UsageString()}
 			}
 			return nil
 		}
+		takeNoArguments(c.Commands())
 	}
-	return root
 }
 
 // run is the program: one instance, one supervisor, one tray.
@@ -115,8 +123,7 @@ func run(ctx context.Context, f flags) error {
 	}
 	instance, err := control.Claim(dirs.Runtime)
 	if errors.Is(err, control.ErrRunning) {
-		fmt.Println("clawtray is running already; `clawtray status` says how the gateway is.")
-		return nil
+		return second(ctx, os.Stdout, f)
 	}
 	if err != nil {
 		return err

@@ -32,8 +32,17 @@ func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.
 			text, err := json.MarshalIndent(report, "", "  ")
 			return string(text), err
 		},
+		SaveReport: func(ctx context.Context) (string, error) { return newDiagnostics(profile, nil, s.Report).save(ctx, "") },
+		Service:    func() bool { return autostart.Service() != "" },
+		UsePort: func(ctx context.Context, port int) (string, error) {
+			if err := settings.Set(dirs.File(), "port", port); err != nil {
+				return "", err
+			}
+			answer, err := s.UsePort(ctx, port)
+			return answer.Message, err
+		},
 		SaveSettings: func(t tray.Settings) error {
-			return settings.SetText(dirs.File(), "notifications", string(t.Notify))
+			return settings.Set(dirs.File(), "notifications", string(t.Notify))
 		},
 	}
 	if login, err := autostart.Here(loginArgs(profile)...); err == nil {

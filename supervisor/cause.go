@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -15,6 +16,7 @@ type Cause struct {
 	LastLine string    `json:"lastLine,omitempty"` // last meaningful stderr line; redacted
 	Tried    string    `json:"tried,omitempty"`    // of a final error: how often, on which port, with what command; redacted
 	At       time.Time `json:"at,omitzero"`
+	FreePort int       `json:"freePort,omitempty"` // when the port is taken: the next one that is free
 }
 
 // CauseCode is stable: programs and translations key on it.
@@ -143,7 +145,7 @@ var causes = map[CauseCode]causeText{
 
 	TokenMismatch:    {sentence: "The gateway refuses the token%s", remedy: "Make both use the same token, then retry.", person: true, action: ActOpenConfig},
 	TokenMissing:     {sentence: "The gateway wants a token and none is known", remedy: "Set one in OpenClaw's or clawtray's configuration.", person: true, action: ActOpenConfig},
-	PairingRequired:  {sentence: "This device has to be approved first: %s", remedy: "Approve it, then retry.", person: true, action: ActApprove},
+	PairingRequired:  {sentence: "This device has to be approved first: %s", remedy: "Approve it on a paired device or in a terminal, then retry.", person: true, action: ActApprove},
 	SignatureRefused: {sentence: "The gateway refuses this device's signature: %s", remedy: "Look at the log, then retry.", person: true, action: ActRetry},
 	ClockSkew:        {sentence: "The gateway's clock and this computer's differ too much", remedy: "Set the computer's clock, then retry.", person: true, action: ActRetry},
 	ProtocolMismatch: {sentence: "clawtray and the gateway speak different protocol versions: %s", remedy: "Update the older of the two.", person: true},
@@ -167,6 +169,21 @@ func (c Cause) Remedy() string { return causes[c.Code].remedy }
 
 // Action is the menu entry that helps, if any.
 func (c Cause) Action() Action { return causes[c.Code].action }
+
+// requestID is what may stand in a command line unquoted.
+var requestID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]*$`)
+
+// Command is what a person can run in a terminal to heal it, empty when there is
+// nothing. The gateway chooses the request's id, so only a harmless one is used.
+func (c Cause) Command() string {
+	switch {
+	case c.Code != PairingRequired:
+		return ""
+	case requestID.MatchString(c.Detail):
+		return "openclaw devices approve " + c.Detail
+	}
+	return "openclaw devices list"
+}
 
 // NeedsPerson reports whether no retry can heal it.
 func (c Cause) NeedsPerson() bool { return causes[c.Code].person }

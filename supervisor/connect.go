@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -82,7 +83,9 @@ func connectCause(err error, rule rpc.Rule, token openclaw.Token) Cause {
 			c = Cause{Code: TokenMissing}
 		}
 	case rpc.KindPairing:
-		c.Code = PairingRequired
+		var request struct{ RequestID string }
+		_ = json.Unmarshal(e.Details, &request) // older gateways have no details
+		c = Cause{Code: PairingRequired, Detail: request.RequestID}
 	case rpc.KindSignature:
 		c.Code = SignatureRefused
 		if e.DetailsCode == "DEVICE_AUTH_SIGNATURE_EXPIRED" {

@@ -189,7 +189,7 @@ func (g *generation) claim(ctx context.Context) error {
 	}
 	if by.User != "" {
 		g.become(Conflict)
-		return Cause{Code: PortForeignUser, Detail: by.String()}
+		return Cause{Code: PortForeignUser, Detail: by.String(), FreePort: g.host.FreePort(g.cfg.Port)}
 	}
 	g.become(Attached)
 	g.tell(func(s *Status) { s.PID = by.PID })
@@ -199,7 +199,8 @@ func (g *generation) claim(ctx context.Context) error {
 
 func (g *generation) conflict(by Listener) Cause {
 	g.become(Conflict)
-	return Cause{Code: PortConflict, Detail: fmt.Sprintf("%s listens on port %d; port %d is free", by, g.cfg.Port, g.host.FreePort(g.cfg.Port))}
+	free := g.host.FreePort(g.cfg.Port)
+	return Cause{Code: PortConflict, Detail: fmt.Sprintf("%s listens on port %d; port %d is free", by, g.cfg.Port, free), FreePort: free}
 }
 
 func (g *generation) become(m Mode) {

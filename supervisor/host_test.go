@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -163,7 +164,7 @@ func (h *fakeHost) Launch(_ context.Context, r openclaw.Runtime, s Spawn) (Proce
 	if b.sidecars > 0 {
 		b.gateway.Starting = true
 	}
-	p := &fakeProcess{b: b, pid: 1000 + len(h.procs), began: time.Now(), gw: gatewaytest.New(b.gateway),
+	p := &fakeProcess{b: b, port: s.Port, pid: 1000 + len(h.procs), began: time.Now(), gw: gatewaytest.New(b.gateway),
 		lines: make(chan Line, 1000), done: make(chan struct{}), left: b.remains}
 	if b.setup != nil {
 		b.setup(p.gw)
@@ -210,10 +211,11 @@ func (h *fakeHost) alive() int {
 func (h *fakeHost) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.stranger != nil {
+	theirs := addr == net.JoinHostPort("127.0.0.1", strconv.Itoa(testPort)) // others are on this port only
+	if h.stranger != nil && theirs {
 		return h.stranger.Dial(ctx, network, addr)
 	}
-	if h.occupied != nil {
+	if h.occupied != nil && theirs {
 		c, other := net.Pipe()
 		other.Close()
 		return c, nil
@@ -226,13 +228,13 @@ func (h *fakeHost) Dial(ctx context.Context, network, addr string) (net.Conn, er
 	return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 }
 
-func (h *fakeHost) Listener(context.Context, int) (Listener, bool) {
+func (h *fakeHost) Listener(_ context.Context, port int) (Listener, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.occupied != nil:
+	case h.occupied != nil && port == testPort:
 		return *h.occupied, true
-	case h.stranger != nil:
+	case h.stranger != nil && port == testPort:
 		return Listener{PID: 77, Name: "openclaw-gateway"}, true
 	}
 	if len(h.procs) > 0 {
@@ -286,6 +288,7 @@ func (h *fakeHost) Obstacle() (Cause, bool) {
 // fakeProcess is a gateway process in memory.
 type fakeProcess struct {
 	b     behaviour
+	port  int
 	pid   int
 	began time.Time
 	gw    *gatewaytest.Gateway

@@ -345,8 +345,10 @@ func (o *owner) quitting(p *pending, cause Cause) {
 // launch starts the next generation.
 func (o *owner) launch() {
 	ctx, cancel := context.WithCancelCause(context.Background())
+	cfg := o.cfg // one life keeps to one configuration
+	o.status.Port = cfg.Port
 	g := &generation{
-		cfg: &o.cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub,
+		cfg: &cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub,
 		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1),
 		silence: make(chan rpc.Silence, 1), awake: newAlarm(), timing: &stopwatch{}, repair: o.repair, install: o.install, newest: o.newest,
 	}

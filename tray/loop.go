@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -51,6 +52,7 @@ func newLoop(o Options) *loop {
 		done:     make(chan func(), maxJobs),
 	}
 	l.readAutostart()
+	l.readService()
 	return l
 }
 
@@ -108,6 +110,9 @@ func (l *loop) watch(ctx context.Context, out chan supervisor.Status) {
 func (l *loop) news(s supervisor.Status) {
 	if l.set.Requested != "" && s.Seq != l.requestedAt {
 		l.set.Requested = ""
+	}
+	if s.Mode != l.status.Mode { // it may have come or gone meanwhile
+		l.readService()
 	}
 	l.status, l.dirty = s, true
 }
@@ -182,10 +187,18 @@ func (l *loop) job(it Item) func(context.Context) func() {
 	switch {
 	case it.Request.Intent != "":
 		return func(ctx context.Context) func() { return l.ask(ctx, it) }
-	case it.ID == OpenDashboard, it.Action == supervisor.ActApprove:
+	case it.ID == OpenDashboard:
 		return l.reports(it.Title, t.Opening, l.dashboard)
 	case it.Action == supervisor.ActOpenConfig:
 		return l.opens(it.Title, l.OpenClawConfig)
+	case it.Action == supervisor.ActApprove:
+		command := l.status.Cause.Command()
+		return l.reports(it.Title, "%s", func(context.Context) (string, error) {
+			return l.copyText(command, fmt.Sprintf(t.CopiedCommand, command), t)
+		})
+	case it.Action == supervisor.ActUseFreePort && l.UsePort != nil && l.status.Cause.FreePort > 0:
+		port := l.status.Cause.FreePort
+		return l.reports(it.Title, "", func(ctx context.Context) (string, error) { return l.UsePort(ctx, port) })
 	case it.Action == supervisor.ActUseFreePort:
 		return l.opens(it.Title, l.ConfigFile)
 	}
@@ -313,6 +326,8 @@ func (l *loop) readAutostart() {
 	l.set.StartAtLogin = on
 }
 
+func (l *loop) readService() { l.set.Service = l.Service != nil && l.Service() }
+
 func (l *loop) dashboard(ctx context.Context) (string, error) {
 	if l.Dashboard == nil {
 		return "", errNotAvailable
@@ -334,8 +349,15 @@ func (l *loop) copyDiagnostics(ctx context.Context, t *texts) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err = l.Copy(text); err == nil {
-		return t.Copied, nil
+	return l.copyText(text, t.Copied, t)
+}
+
+// copyText returns done when text is on the clipboard. Otherwise it falls back to
+// a file that is opened: there are desktops without a clipboard program.
+func (l *loop) copyText(text, done string, t *texts) (string, error) {
+	err := l.Copy(text)
+	if err == nil {
+		return done, nil
 	}
 	l.Log.Info("no clipboard", "error", err)
 	path, err := writeText(text)
@@ -349,5 +371,13 @@ func (l *loop) saveReport(ctx context.Context) (string, error) {
 	if l.SaveReport == nil {
 		return "", errNotAvailable
 	}
-	return l.SaveReport(ctx)
+	path, err := l.SaveReport(ctx)
+	if err != nil {
+		return "", err
+	}
+	// The file manager shows where it is; without one the path in the menu has to do.
+	if err := l.Open(filepath.Dir(path)); err != nil {
+		l.Log.Info("the report's folder could not be opened", "error", err)
+	}
+	return filepath.Base(path), nil
 }

@@ -360,7 +360,12 @@ func TestL2_EveryEntryActs(t *testing.T) {
 			Copy:         func(text string) error { did = append(did, "copy "+text); return nil },
 			SaveSettings: func(s Settings) error { saved = s; return nil },
 			Diagnostics:  func(context.Context) (string, error) { return "diag", nil },
-			SaveReport:   func(context.Context) (string, error) { did = append(did, "report"); return "r.zip", nil },
+			SaveReport:   func(context.Context) (string, error) { did = append(did, "report"); return "/reports/r.zip", nil },
+			UsePort: func(_ context.Context, port int) (string, error) {
+				did = append(did, fmt.Sprintf("use %d", port))
+				return "moved", nil
+			},
+			Service: func() bool { return true },
 		}
 		g := newGateway(running())
 		inBubble(t, g, o, func(f *fakeSurface, l *loop) {
@@ -371,8 +376,8 @@ func TestL2_EveryEntryActs(t *testing.T) {
 				pass(time.Second)
 				return did
 			}
-			for id, want := range map[ID]string{ViewLogs: "open the-log", CopyDiagnostics: "copy diag", SaveReport: "report"} {
-				if got := click(id); !slices.Equal(got, []string{want}) {
+			for id, want := range map[ID][]string{ViewLogs: {"open the-log"}, CopyDiagnostics: {"copy diag"}, SaveReport: {"report", "open /reports"}} {
+				if got := click(id); !slices.Equal(got, want) {
 					t.Errorf("%s did %q", id, got)
 				}
 			}
@@ -384,12 +389,22 @@ func TestL2_EveryEntryActs(t *testing.T) {
 			if it, _ := l.shown.find(StartAtLogin); !auto.on || it.Check != Checked {
 				t.Errorf("autostart %v, shown %v", auto.on, it)
 			}
-			for code, want := range map[supervisor.CauseCode]string{supervisor.ConfigInvalid: "open openclaw.json", supervisor.PortConflict: "open config.toml"} {
-				g.send(supervisor.Status{State: supervisor.Failed, Cause: supervisor.Cause{Code: code}})
+			for cause, want := range map[supervisor.Cause]string{
+				{Code: supervisor.ConfigInvalid}:                  "open openclaw.json",
+				{Code: supervisor.PortConflict}:                   "open config.toml",
+				{Code: supervisor.PortConflict, FreePort: 18790}:  "use 18790",
+				{Code: supervisor.PairingRequired, Detail: "9f3"}: "copy openclaw devices approve 9f3",
+			} {
+				g.send(supervisor.Status{State: supervisor.Failed, Cause: cause})
 				pass(time.Second)
 				if got := click(Help); !slices.Equal(got, []string{want}) {
-					t.Errorf("help for %s did %q", code, got)
+					t.Errorf("help for %+v did %q", cause, got)
 				}
+			}
+			g.send(supervisor.Status{State: supervisor.Running, Mode: supervisor.Attached})
+			pass(time.Second)
+			if it, _ := l.shown.find(DetailLine + "1"); it.Title != english.AttachedService {
+				t.Errorf("shown: %q", it.Title)
 			}
 		})
 	})

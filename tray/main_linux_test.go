@@ -63,7 +63,8 @@ func trayProgram(first string) int {
 		SaveSettings: func(s Settings) error { tell("notify %s", s.Notify); return nil },
 		Autostart:    &fakeAutostart{},
 		Diagnostics:  func(context.Context) (string, error) { return "diagnostics", nil },
-		SaveReport:   func(context.Context) (string, error) { tell("report"); return "report.zip", nil },
+		SaveReport:   func(context.Context) (string, error) { tell("report"); return "/reports/report.zip", nil },
+		UsePort:      func(_ context.Context, port int) (string, error) { tell("use %d", port); return "", nil },
 	})
 	if err != nil {
 		log.Print(err)

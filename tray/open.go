@@ -20,6 +20,12 @@ const handoffTime = time.Minute
 
 var errNoBrowser = errors.New("no browser asked for the page")
 
+// Browse opens an address that contains a secret, such as the dashboard's, in the
+// user's browser. It returns when the browser has fetched it.
+func Browse(ctx context.Context, url string) error {
+	return openSecret(ctx, url, openWithSystem)
+}
+
 // openSecret opens an address that contains a secret without putting it into
 // an argument list, where every user of the machine could read it (BEHAVIOUR
 // K3). The browser gets a random address on loopback, good for one request,

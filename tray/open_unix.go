@@ -3,6 +3,7 @@
 package tray
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 	"runtime"
@@ -23,7 +24,9 @@ func openWithSystem(target string) error {
 	cmd := exec.Command(program, target)
 	cmd.Stderr = &output
 	cmd.WaitDelay = time.Second
-	if err := cmd.Start(); err != nil {
+	if err := cmd.Start(); errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("there is no %s, which opens pages and files (package xdg-utils)", program)
+	} else if err != nil {
 		return err
 	}
 	ended := make(chan error, 1)

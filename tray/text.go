@@ -30,6 +30,7 @@ type texts struct {
 	Upgrading, Repairing                                 string
 	Spawned, Listening, Challenged, Sidecars, Starting   string
 	SlowStart, LastLine, About, Attached, UpdateReady    string
+	AttachedService, Service, InTerminal                 string
 	Second, Minute, Hour, Day, LessThanMinute            string
 	IncidentOpen, IncidentOver, IncidentTime, NoIncident string
 
@@ -40,10 +41,10 @@ type texts struct {
 	Approve, TakeOver, Incidents, Notifications, NotifyAll          string
 	NotifyProblems, NotifyNone, StartAtLogin, ViewLogs              string
 	CopyDiagnostics, SaveReport, Quit, QuitKeeps, QuitNow, QuitKill string
-	Killed                                                          string
+	Killed, UseFreePort                                             string
 
 	// Answers to clicks.
-	Requested, Opening, Copied, NoClipboard, Saved, Failing, Busy string
+	Requested, Opening, Copied, CopiedCommand, NoClipboard, Saved, Failing, Busy string
 
 	// Notifications.
 	TroubleTitle, PersonTitle, BackTitle, BackBody                                      string
@@ -65,10 +66,12 @@ var english = texts{
 	InstallItems: "fetching %s, %d files so far", Upgrading: "waiting for npm to finish replacing OpenClaw",
 	Repairing: "OpenClaw repairs its configuration", Spawned: "the process is there",
 	Listening: "its port is open", Challenged: "it answers", Sidecars: "it loads its channels", Starting: "Starting",
-	SlowStart: "This takes longer than usual.", LastLine: "Last line: %s",
+	SlowStart: "This takes longer than usual.", InTerminal: "In a terminal: %s", LastLine: "Last line: %s",
 	About: "OpenClaw %s, port %d", Attached: "Run by somebody else: clawtray only watches it.",
-	UpdateReady: "OpenClaw %s is installed: restart to use it.",
-	Second:      "%d s", Minute: "%d min", Hour: "%d h", Day: "%d d", LessThanMinute: "less than a minute",
+	AttachedService: "Run by OpenClaw's own service: clawtray only watches it.",
+	Service:         "OpenClaw's own service is installed, too.",
+	UpdateReady:     "OpenClaw %s is installed: restart to use it.",
+	Second:          "%d s", Minute: "%d min", Hour: "%d h", Day: "%d d", LessThanMinute: "less than a minute",
 	IncidentOpen: "%s, going on: %s", IncidentOver: "%s, for %s: %s", IncidentTime: "2 Jan 15:04", NoIncident: "Recent incidents (none)",
 
 	Open: "Open Dashboard", OpenOff: "Open Dashboard (not running)", RetryNow: "Retry now",
@@ -77,13 +80,13 @@ var english = texts{
 	Restart: "Restart", RestartOff: "Restart (stopping)", RestartAttached: "Ask the gateway to restart",
 	Reload: "Reload configuration", ReloadOff: "Reload configuration (not running)",
 	Install: "Install OpenClaw", OpenConfig: "Open OpenClaw's configuration", OpenOwnConfig: "Choose another port",
-	Approve: "Approve this device in the Dashboard", TakeOver: "Start our own gateway",
+	UseFreePort: "Use free port %d", Approve: "Copy the command that approves this device", TakeOver: "Start our own gateway",
 	Incidents: "Recent incidents", Notifications: "Notifications", NotifyAll: "All", NotifyProblems: "Problems only", NotifyNone: "None",
 	StartAtLogin: "Start at login", ViewLogs: "View logs", CopyDiagnostics: "Copy diagnostics", SaveReport: "Save diagnostics report",
 	Quit: "Quit and stop the gateway", QuitKeeps: "Quit (the gateway keeps running)", QuitNow: "Quit now, without waiting", QuitKill: "Quit now, by force",
 	Killed: "Ending by force",
 
-	Requested: "%s: requested", Opening: "Opening %s", Copied: "Diagnostics copied", NoClipboard: "No clipboard found: opened as a file",
+	Requested: "%s: requested", Opening: "Opening %s", Copied: "Diagnostics copied", CopiedCommand: "Copied, run it in a terminal: %s", NoClipboard: "No clipboard found: opened as a file",
 	Saved: "Report saved: %s", Failing: "%s failed: %s", Busy: "Still busy with your earlier clicks",
 
 	TroubleTitle: "OpenClaw Gateway has trouble", PersonTitle: "OpenClaw Gateway needs your help", BackTitle: "OpenClaw Gateway is back",
@@ -178,11 +181,21 @@ func (t *texts) exact(d time.Duration) string {
 	return words
 }
 
-// plain makes text from outside safe wherever it is shown. Control characters
-// go (a tab splits a menu line, a newline breaks it). What a notification
-// server or a tooltip would read as markup, and what a shell behind a Windows
-// notification would expand, is replaced by a character that looks alike.
+// plain makes text from outside safe wherever it is shown: printable, and what a
+// notification server or a tooltip would read as markup, or a shell behind a
+// Windows notification would expand, is replaced by a character that looks alike.
 func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if alike, ok := lookalikes[r]; ok {
+			return alike
+		}
+		return r
+	}, printable(s))
+}
+
+// printable is s on one line without control characters: a tab splits a menu
+// line, a newline breaks it, and an escape sequence moves a terminal's cursor.
+func printable(s string) string {
 	s = ansi.ReplaceAllString(s, "")
 	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		switch {
@@ -190,9 +203,6 @@ func plain(s string) string {
 			return ' '
 		case !unicode.IsPrint(r):
 			return -1
-		}
-		if alike, ok := lookalikes[r]; ok {
-			return alike
 		}
 		return r
 	}, s)), " ")

@@ -64,6 +64,10 @@ type Options struct {
 
 	Diagnostics func(context.Context) (text string, err error)
 	SaveReport  func(context.Context) (path string, err error)
+	// UsePort moves the gateway to another port for good, and says how that went.
+	UsePort func(ctx context.Context, port int) (message string, err error)
+	// Service reports whether OpenClaw's own service is installed. Nil: it is not.
+	Service func() bool
 
 	notify func(context.Context, Toast) error // nil: the system's; tests look
 }

@@ -100,12 +100,13 @@ func TestL2_ClicksBecomeRequests(t *testing.T) {
 	i := b.item(wait(t, w.registered, "registration", c.output))
 	for _, click := range []struct{ label, does string }{
 		{"Restart", "restart"}, {"Reload configuration", "reload"}, {"Stop", "stop"},
-		{"View logs", "open the log"}, {"Copy diagnostics", "copy diagnostics"}, {"Save diagnostics report", "report"},
-		{"Problems only", "notify problems"},
+		{"View logs", "open the log"}, {"Copy diagnostics", "copy diagnostics"}, {"Problems only", "notify problems"},
+		{"Save diagnostics report", "report"},
 	} {
 		i.click(click.label)
 		c.expect(click.does)
 	}
+	c.expect("open /reports") // the folder it was saved in
 	i.click("Start at login")
 	i.until("the check marks", has("[x] Start at login", "    [x] Problems only", "    [ ] All"))
 

@@ -24,6 +24,8 @@ type Settings struct {
 	Notify       Level
 	Language     string // "en", "zh-CN"; empty: the system's
 	StartAtLogin bool
+	// Service: OpenClaw's own service is installed on this machine.
+	Service bool
 
 	// Requested is the entry that was clicked last, until the status answers it.
 	Requested string
@@ -294,17 +296,31 @@ func (v *view) installing() string {
 	return fmt.Sprintf(v.InstallPercent, p.Step, percent)
 }
 
-// details are the lines below the status: why, since when, what to do.
+// sentence is one thing to say below the status. In the menu it may take at most
+// this many lines.
+type sentence struct {
+	text  string
+	lines int
+}
+
+// details are the sentences, as lines of the menu.
 func (v *view) details() []string {
 	var out []string
-	add := func(s string, most int) {
-		if s = plain(s); s != "" {
-			out = append(out, wrap(s, min(most, detailLines-len(out)))...)
+	for _, s := range v.sentences() {
+		out = append(out, wrap(plain(s.text), min(s.lines, detailLines-len(out)))...)
+	}
+	return out
+}
+
+// sentences say why, since when, what to do. They are not yet plain.
+func (v *view) sentences() []sentence {
+	var out []sentence
+	add := func(s string, lines int) {
+		if s != "" {
+			out = append(out, sentence{s, lines})
 		}
 	}
-	if v.Mode == supervisor.Attached {
-		add(v.texts.Attached, 1)
-	}
+	add(v.owner(), 1)
 	if v.State == supervisor.Running && !v.Stopping() {
 		if v.GatewayVersion != "" {
 			add(fmt.Sprintf(v.About, v.GatewayVersion, v.Port), 1)
@@ -326,8 +342,24 @@ func (v *view) details() []string {
 	}
 	if !v.Stopping() {
 		add(v.texts.help(v.Cause), 2)
+		if c := v.Cause.Command(); c != "" {
+			add(fmt.Sprintf(v.InTerminal, c), 1)
+		}
 	}
 	return out
+}
+
+// owner says whose gateway it is, where that is not clawtray's alone (BEHAVIOUR M1, L6).
+func (v *view) owner() string {
+	switch {
+	case v.Mode == supervisor.Attached && v.set.Service:
+		return v.AttachedService
+	case v.Mode == supervisor.Attached:
+		return v.texts.Attached
+	case v.set.Service:
+		return v.texts.Service
+	}
+	return ""
 }
 
 func (v *view) hasReason(code supervisor.ReasonCode) bool {
@@ -383,6 +415,9 @@ func (v *view) help() Item {
 		supervisor.ActInstall: v.texts.Install, supervisor.ActOpenConfig: v.OpenConfig,
 		supervisor.ActUseFreePort: v.OpenOwnConfig, supervisor.ActApprove: v.Approve, supervisor.ActTakeOver: v.TakeOver,
 	}[v.Cause.Action()]
+	if v.Cause.Action() == supervisor.ActUseFreePort && v.Cause.FreePort > 0 {
+		title = fmt.Sprintf(v.UseFreePort, v.Cause.FreePort)
+	}
 	useful := title != "" && !v.running() && !v.Stopping()
 	it := Item{ID: Help, Title: title, Hidden: !useful, Disabled: !useful, Action: v.Cause.Action()}
 	switch v.Cause.Action() {

@@ -2,9 +2,11 @@ package tray
 
 import (
 	"flag"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -82,10 +84,11 @@ func pictures() map[string]supervisor.Status {
 		}),
 		"reconnecting-spawned": with(reconnecting, func(s *supervisor.Status) { s.Phase = supervisor.Spawned }),
 		"error-port":           with(failed(supervisor.Cause{Code: supervisor.PortConflict, Detail: "python3 (pid 812)"}), func(s *supervisor.Status) { s.Mode = supervisor.Conflict }),
+		"error-port-free":      with(failed(supervisor.Cause{Code: supervisor.PortConflict, Detail: "python3 (pid 812)", FreePort: 18790}), func(s *supervisor.Status) { s.Mode = supervisor.Conflict }),
 		"error-node":           failed(supervisor.Cause{Code: supervisor.NodeTooOld, Detail: "18.0.0, OpenClaw wants >=22.19.0"}),
 		"error-config":         failed(supervisor.Cause{Code: supervisor.ConfigInvalid, Detail: "gateway.port: expected a number, received a string, and this goes on for quite a while", LastLine: "Config invalid"}),
 		"error-crash":          failed(supervisor.Cause{Code: supervisor.KeepsCrashing, Detail: "5 times in 10 min", LastLine: "TypeError: x is not a function"}),
-		"error-pairing":        failed(supervisor.Cause{Code: supervisor.PairingRequired, Detail: "request 9f3"}),
+		"error-pairing":        failed(supervisor.Cause{Code: supervisor.PairingRequired, Detail: "9f3"}),
 		"stopping-drain-work":  with(stopping("stop", supervisor.Draining), func(s *supervisor.Status) { s.ActiveWork = 2 }),
 		"stopping-attached":    with(stopping("stop", supervisor.Draining), func(s *supervisor.Status) { s.Mode = supervisor.Attached }),
 	}
@@ -105,18 +108,52 @@ func TestL1_L2_ViewGolden(t *testing.T) {
 		for name, s := range pictures() {
 			t.Run(language+"/"+name, func(t *testing.T) {
 				got := View(s, Settings{Language: language}, noon).String()
-				path := filepath.Join("testdata", "view", language, name+".txt")
-				if *update {
-					os.MkdirAll(filepath.Dir(path), 0o755)
-					if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(path)
-				if err != nil || got != string(want) {
-					t.Errorf("differs from %s (err %v); go test ./tray -update writes it anew. Got:\n%s", path, err, got)
-				}
+				golden(t, filepath.Join("testdata", "view", language, name+".txt"), got)
 			})
+		}
+	}
+}
+
+// golden compares got with a file.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		os.MkdirAll(filepath.Dir(path), 0o755)
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil || got != string(want) {
+		t.Errorf("differs from %s (err %v); go test ./tray -update writes it anew. Got:\n%s", path, err, got)
+	}
+}
+
+// `clawtray status` says what the menu says (one truth, A1).
+func TestL7_SummaryGolden(t *testing.T) {
+	all := pictures()
+	for language := range languages {
+		t.Run(language, func(t *testing.T) {
+			var b strings.Builder
+			for _, name := range slices.Sorted(maps.Keys(all)) {
+				s := Summarize(all[name], Settings{Language: language}, noon)
+				fmt.Fprintf(&b, "== %s\n%s", name, s)
+				menu := View(all[name], Settings{Language: language}, noon)
+				if line, _ := menu.find(StatusLine); line.Title != s.Status || menu.Icon != s.Icon {
+					t.Errorf("%s: the menu says %q with %s", name, line.Title, menu.Icon)
+				}
+			}
+			golden(t, filepath.Join("testdata", "summary", language+".txt"), b.String())
+		})
+	}
+}
+
+func TestL6_OpenClawsServiceIsShown(t *testing.T) {
+	s := pictures()["running"]
+	for mode, want := range map[supervisor.Mode]string{supervisor.Attached: english.AttachedService, supervisor.Managed: english.Service} {
+		s.Mode = mode
+		if line, _ := View(s, Settings{Service: true}, noon).find(DetailLine + "1"); line.Title != want || line.Hidden {
+			t.Errorf("%s: %+v", mode, line)
 		}
 	}
 }

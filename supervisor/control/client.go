@@ -59,6 +59,9 @@ func (c *Client) call(ctx context.Context, method, path string, in any) (io.Read
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, maxRequest))
+		if resp.StatusCode == http.StatusConflict { // the request was right, the moment is not
+			return nil, errors.New(strings.TrimSpace(string(text)))
+		}
 		return nil, fmt.Errorf("clawtray refused the request: %s", strings.TrimSpace(string(text)))
 	}
 	return resp.Body, nil
@@ -75,6 +78,18 @@ func (c *Client) Report(ctx context.Context) (report supervisor.Report, raw []by
 		return report, nil, err
 	}
 	return report, raw, json.Unmarshal(raw, &report)
+}
+
+// Dashboard is the address of the dashboard, signed in. It is a secret: never log it.
+func (c *Client) Dashboard(ctx context.Context) (url string, err error) {
+	body, err := c.call(ctx, http.MethodGet, "/v1/dashboard", nil)
+	if err != nil {
+		return "", err
+	}
+	defer body.Close()
+	var out dashboard
+	err = json.NewDecoder(body).Decode(&out)
+	return out.URL, err
 }
 
 // Do hands over a request and waits for its end. A failure of the gateway is a

@@ -12,8 +12,9 @@ import (
 )
 
 // Commands returns the commands that talk to a running clawtray. client is
-// called when one runs, after the flags were read.
-func Commands(client func() *Client) []*cobra.Command {
+// called when one runs, after the flags were read; show prints a status for a
+// person, in words that the caller shares with whatever else shows it.
+func Commands(client func() *Client, show func(io.Writer, supervisor.Status)) []*cobra.Command {
 	ask := func(name, short string, r supervisor.Request) *cobra.Command {
 		c := &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs}
 		c.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -29,7 +30,7 @@ func Commands(client func() *Client) []*cobra.Command {
 		return c
 	}
 	return []*cobra.Command{
-		status(client),
+		status(client, show),
 		ask("start", "Start the gateway", supervisor.Request{Intent: supervisor.Start}),
 		ask("stop", "Stop the gateway", supervisor.Request{Intent: supervisor.Stop}),
 		ask("restart", "Restart the gateway", supervisor.Request{Intent: supervisor.Restart}),
@@ -38,7 +39,7 @@ func Commands(client func() *Client) []*cobra.Command {
 	}
 }
 
-func status(client func() *Client) *cobra.Command {
+func status(client func() *Client, show func(io.Writer, supervisor.Status)) *cobra.Command {
 	var asJSON, watch bool
 	c := &cobra.Command{Use: "status", Short: "Say how the gateway is", Args: cobra.NoArgs}
 	c.Flags().BoolVar(&asJSON, "json", false, "print the full report as JSON")
@@ -62,7 +63,7 @@ func status(client func() *Client) *cobra.Command {
 			_, err = out.Write(raw)
 			return err
 		}
-		summary(out, report)
+		show(out, report.Status)
 		return nil
 	}
 	return c
@@ -84,41 +85,6 @@ func line(s supervisor.Status) string {
 		text += ": " + s.Cause.Sentence()
 	}
 	return text
-}
-
-// summary is the status for a person.
-func summary(w io.Writer, r supervisor.Report) {
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-10s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	state := string(r.State)
-	if r.Phase != supervisor.Idle && r.Phase != supervisor.Ready {
-		state += " (" + string(r.Phase) + ")"
-	}
-	row("Gateway", "%s since %s", state, r.Since.Local().Format("2006-01-02 15:04:05"))
-	if c := r.Cause; c.Code != supervisor.NoCause {
-		row("Why", "%s", c.Sentence())
-		if c.Remedy() != "" {
-			row("Do", "%s", c.Remedy())
-		}
-	}
-	if r.Mode != supervisor.NoMode {
-		row("Mode", "%s", r.Mode)
-	}
-	if r.GatewayVersion != "" {
-		row("Version", "OpenClaw %s", r.GatewayVersion)
-	}
-	if r.PID != 0 {
-		row("Process", "%d on port %d", r.PID, r.Port)
-	}
-	for _, reason := range r.Health.Reasons {
-		if r.State == supervisor.Running {
-			row("Health", "%s: %s", reason.Severity, reason.Text)
-		}
-	}
-	if !r.NextRetryAt.IsZero() {
-		row("Next try", "in %s, attempt %d of %d", time.Until(r.NextRetryAt).Round(time.Second), r.Attempts, r.MaxAttempts)
-	}
 }
 
 // quit waits until clawtray has ended, not only until it has answered.

@@ -114,6 +114,13 @@ func TestAFailureIsACauseOnTheOtherSide(t *testing.T) {
 	}
 }
 
+func TestL7_NoDashboardWithoutAGateway(t *testing.T) {
+	c, _ := serve(t)
+	if url, err := c.Dashboard(t.Context()); err == nil || url != "" || err.Error() != "the gateway is not running" {
+		t.Errorf("got %q, %v", url, err)
+	}
+}
+
 func TestWatchSeesEveryTransition(t *testing.T) {
 	c, _ := serve(t)
 	var states []supervisor.State

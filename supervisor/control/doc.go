@@ -4,6 +4,7 @@
 //
 //	GET  /v1/status    the report, as `clawtray status --json` prints it
 //	GET  /v1/events    every status from now on, one JSON value a line
+//	GET  /v1/dashboard the address of the dashboard, signed in: a secret
 //	POST /v1/do        a supervisor.Request; answered when it is done
 //
 // A start that fails is an answer like any other: status 200, with the cause in

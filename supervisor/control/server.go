@@ -102,6 +102,14 @@ func Serve(ctx context.Context, l net.Listener, s *supervisor.Supervisor) error 
 		send(w, report)
 	})
 	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { events(w, r, s) })
+	mux.HandleFunc("GET /v1/dashboard", func(w http.ResponseWriter, _ *http.Request) {
+		url, err := s.Dashboard()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		send(w, dashboard{url})
+	})
 	mux.HandleFunc("POST /v1/do", func(w http.ResponseWriter, r *http.Request) { do(w, r, s) })
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: writeTimeout, BaseContext: func(net.Listener) context.Context { return ctx }}
 	over := make(chan struct{})
@@ -137,6 +145,12 @@ func events(w http.ResponseWriter, r *http.Request, s *supervisor.Supervisor) {
 			return
 		}
 	}
+}
+
+// dashboard is the answer to GET /v1/dashboard. It holds a secret, which may go
+// over the socket because nobody but its user can open that (BEHAVIOUR K3).
+type dashboard struct {
+	URL string `json:"url"`
 }
 
 // reply is the answer to POST /v1/do.

@@ -42,7 +42,7 @@ func TestSetTextKeepsALink(t *testing.T) {
 	if err := os.Symlink(real, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := SetText(link, "notifications", "none"); err != nil {
+	if err := Set(link, "notifications", "none"); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Lstat(link)

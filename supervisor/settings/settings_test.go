@@ -178,22 +178,22 @@ func TestSetTextChangesNothingElse(t *testing.T) {
 		"multi-line":    {"notifications = \"\"\"\nall\"\"\"\nport = 7\n", "notifications = 'none'\nport = 7\n"},
 	} {
 		path := write(t, c.before)
-		if err := SetText(path, "notifications", "none"); err != nil {
+		if err := Set(path, "notifications", "none"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if got, _ := os.ReadFile(path); string(got) != c.after {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.after)
 		}
 	}
-	path := write(t, "notifications = 3\n")
-	if err := SetText(path, "notifications", "none"); err == nil {
-		t.Error("a number was taken for a text")
+	path := write(t, "notifications = []\n")
+	if err := Set(path, "notifications", "none"); err == nil {
+		t.Error("a list was taken for a text")
 	}
 }
 
 func TestSetTextMakesAPrivateFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "deep", "clawtray.toml")
-	if err := SetText(path, "notifications", "none"); err != nil {
+	if err := Set(path, "notifications", "none"); err != nil {
 		t.Fatal(err)
 	}
 	want := Default()
@@ -219,7 +219,7 @@ func FuzzRead(f *testing.F) {
 		if err := file.Check(path); err != nil {
 			t.Errorf("%q is in force: %v", text, err)
 		}
-		if SetText(path, "notifications", "none") != nil {
+		if Set(path, "notifications", "none") != nil {
 			return
 		}
 		// What was right or wrong before still is; what could be read has the new value.
@@ -245,5 +245,18 @@ func TestProfilesShareOnlyTheRuntime(t *testing.T) {
 	a, b := Places(""), Places("work")
 	if a.Data != b.Data || a.State == b.State || a.Runtime == b.Runtime || a.Config == b.Config || !strings.HasSuffix(b.State, "work") {
 		t.Errorf("default %+v, work %+v", a, b)
+	}
+}
+
+func TestSetChangesANumber(t *testing.T) {
+	path := write(t, "# mine\nport = 18789 # the usual\nnode = \"n\"\n")
+	if err := Set(path, "port", 18790); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != "# mine\nport = 18790 # the usual\nnode = \"n\"\n" {
+		t.Errorf("got %q", got)
+	}
+	if err := Set(write(t, "port = \"x\"\n"), "port", 1); err != nil {
+		t.Errorf("a wrong value was not replaced: %v", err)
 	}
 }
