@@ -429,6 +429,7 @@ func play(t *testing.T, h func(*testing.T) *fakeHost, tune func(*Config), f func
 			checkTrace(t, s.trace)
 			host.close()
 		}()
+		synctest.Wait() // the observer sees everything
 		f(s)
 	})
 }

@@ -40,7 +40,8 @@ func New(cfg Config, host Host) *Supervisor {
 	if cfg.Redact == nil {
 		cfg.Redact = rpc.NewRedactor()
 	}
-	first := Status{State: Stopped, Since: time.Now(), Port: cfg.Port, MaxAttempts: cfg.Policy.Backoff.Attempts,
+	now := time.Now()
+	first := Status{State: Stopped, Since: now, PhaseSince: now, Port: cfg.Port, MaxAttempts: cfg.Policy.Backoff.Attempts,
 		Health: Health{}.with(reason(ReasonNotRunning, nil))}
 	return &Supervisor{cfg: cfg, host: host, log: cfg.Log, board: newBoard(first), hub: newHub(),
 		inbox: make(chan func(*owner)), ended: make(chan struct{})}
@@ -385,9 +386,6 @@ func (o *owner) apply(change func(*Status)) {
 		o.status.Since = now
 		o.changed(before, now)
 	}
-	if o.status.Phase != before.Phase {
-		o.status.PhaseSince = now
-	}
 }
 
 // changed does what a transition brings with it.
@@ -530,8 +528,9 @@ func (o *owner) publish() {
 		return
 	}
 	o.status.Seq++
-	o.report.transition(last, o.status)
 	if o.status.State != last.State || o.status.Phase != last.Phase {
+		o.status.PhaseSince = time.Now()
+		o.report.transition(last, o.status)
 		o.log.Info("status", "state", o.status.State, "phase", o.status.Phase, "mode", o.status.Mode, "pid", o.status.PID, "cause", o.status.Cause.Code, "attempt", o.status.Attempts)
 	}
 	o.board.post(o.status)
