@@ -31,6 +31,7 @@ type fakeHost struct {
 	behave   func(n int) behaviour // of the nth launch, from 0
 	procs    []*fakeProcess
 	stranger *gatewaytest.Gateway // somebody else's gateway on the port
+	owner    string               // the stranger's user, when it is another one
 	occupied *Listener            // something that is no gateway has the port
 	orphan   Process
 	missing  error // what Runtime fails with
@@ -196,7 +197,7 @@ func (h *fakeHost) Listener(context.Context, int) (Listener, bool) {
 	case h.occupied != nil:
 		return *h.occupied, true
 	case h.stranger != nil:
-		return Listener{PID: 77, Name: "openclaw-gateway"}, true
+		return Listener{PID: 77, Name: "openclaw-gateway", User: h.owner}, true
 	}
 	if len(h.procs) > 0 {
 		if p := h.procs[len(h.procs)-1]; p.listening() {

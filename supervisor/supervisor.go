@@ -247,6 +247,8 @@ func (o *owner) stop(p *pending, by *order) {
 		by.Drain = 0
 	}
 	switch {
+	case o.gen == nil && o.status.State == Stopped && p.request.Intent == Stop:
+		p.finish(o.status, Answer{Result: ResultAlreadyStopped, Message: "The gateway is stopped already."}, nil)
 	case o.gen == nil:
 		o.stopped(by.Cause)
 	case o.gen.ending:
