@@ -42,6 +42,8 @@ type fakeHost struct {
 	lacks    []string
 	check    chan struct{} // Missing waits for it
 	config   openclaw.Config
+
+	unreadable error // what GatewayConfig fails with
 }
 
 // behaviour is what one launch of the gateway does. The zero value is a healthy one.
@@ -56,7 +58,7 @@ type behaviour struct {
 	remains    int           // descendants that outlive it
 	restarts   bool          // in place, when asked over the protocol
 	gateway    gatewaytest.Config
-	setup      func(*gatewaytest.Gateway)
+	setup      func(*gatewaytest.Gateway) // at each start, also in place
 }
 
 func newFakeHost(t *testing.T, behave func(n int) behaviour) *fakeHost {
@@ -227,7 +229,7 @@ func (h *fakeHost) Repair(context.Context, openclaw.Runtime) (string, error) {
 func (h *fakeHost) GatewayConfig() (openclaw.Config, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.config, nil
+	return h.config, h.unreadable
 }
 
 func (h *fakeHost) Missing(ctx context.Context) []string {
@@ -289,6 +291,9 @@ func (p *fakeProcess) restart() {
 	able := !p.over && !p.stopped
 	p.mu.Unlock()
 	if able {
+		if p.b.setup != nil {
+			p.b.setup(p.gw)
+		}
 		p.gw.Restart()
 	}
 }
