@@ -38,6 +38,7 @@ type fakeHost struct {
 	version  string
 	repairs  int
 	repaired string
+	doctor   chan struct{} // Repair waits for it
 	obstacle *Cause
 	lacks    []string
 	check    chan struct{} // Missing waits for it
@@ -219,11 +220,20 @@ func (h *fakeHost) Orphan(context.Context) (Process, error) {
 	return o, nil
 }
 
-func (h *fakeHost) Repair(context.Context, openclaw.Runtime) (string, error) {
+func (h *fakeHost) Repair(ctx context.Context, _ openclaw.Runtime) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.repairs++
-	return h.repaired, nil
+	if h.doctor == nil {
+		return h.repaired, nil
+	}
+	h.mu.Unlock()
+	defer h.mu.Lock()
+	select {
+	case <-h.doctor:
+	case <-ctx.Done():
+	}
+	return h.repaired, context.Cause(ctx)
 }
 
 func (h *fakeHost) GatewayConfig() (openclaw.Config, error) {
@@ -304,6 +314,37 @@ func (p *fakeProcess) listening() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.open && !p.over
+}
+
+// shut closes the port, and the sockets with it; the process goes on.
+func (p *fakeProcess) shut() {
+	p.mu.Lock()
+	p.open = false
+	p.mu.Unlock()
+	p.gw.CloseAll(1006, "")
+}
+
+// burn makes the process use all of one core until it or the test ends.
+func (p *fakeProcess) burn(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	var burning sync.WaitGroup
+	burning.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-p.done:
+				return
+			case <-tick.C:
+			}
+			p.mu.Lock()
+			p.cpu += 100 * time.Millisecond
+			p.mu.Unlock()
+		}
+	})
+	t.Cleanup(func() { stop(); burning.Wait() })
 }
 
 // finish ends the process; the first exit counts.

@@ -250,10 +250,7 @@ func TestG3_ACloseAndAnExitAreOneFailure(t *testing.T) {
 
 // dieSlowly closes port and sockets, and some time later the process ends.
 func dieSlowly(p *fakeProcess, took time.Duration) {
-	p.mu.Lock()
-	p.open = false
-	p.mu.Unlock()
-	p.gw.CloseAll(1006, "")
+	p.shut()
 	time.Sleep(took)
 	p.finish(Exit{Code: -1, Signal: "SIGSEGV"})
 }
