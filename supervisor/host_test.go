@@ -130,7 +130,7 @@ func (h *fakeHost) Launch(_ context.Context, r openclaw.Runtime, s Spawn) (Proce
 	if b.sidecars > 0 {
 		b.gateway.Starting = true
 	}
-	p := &fakeProcess{b: b, pid: 1000 + len(h.procs), began: time.Now(), gw: gatewaytest.New(b.gateway),
+	p := &fakeProcess{host: h, b: b, pid: 1000 + len(h.procs), began: time.Now(), gw: gatewaytest.New(b.gateway),
 		lines: make(chan Line, 1000), done: make(chan struct{}), left: b.remains}
 	if b.setup != nil {
 		b.setup(p.gw)
@@ -261,6 +261,7 @@ func (h *fakeHost) Obstacle() (Cause, bool) {
 
 // fakeProcess is a gateway process in memory.
 type fakeProcess struct {
+	host  *fakeHost
 	b     behaviour
 	pid   int
 	began time.Time
@@ -401,22 +402,40 @@ func (p *fakeProcess) Terminate() error {
 func (p *fakeProcess) Kill() error {
 	p.mu.Lock()
 	p.killed++
-	p.left = 0
 	p.mu.Unlock()
 	p.finish(Exit{Code: -1, Signal: "SIGKILL"})
+	p.host.descendants(func(left *int) { *left = 0 })
 	return nil
 }
 
+// Remains knows its own descendants by the run id, and so those of the gateways before it.
 func (p *fakeProcess) Remains() []int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	var pids []int
-	if !p.over {
+	if p.alive() {
 		pids = append(pids, p.pid)
 	}
-	for i := range p.left {
-		pids = append(pids, 9000+i)
+	return append(pids, p.host.left()...)
+}
+
+// descendants visits how many each gateway has that are alive.
+func (h *fakeHost) descendants(visit func(left *int)) {
+	h.mu.Lock()
+	procs := slices.Clone(h.procs)
+	h.mu.Unlock()
+	for _, p := range procs {
+		p.mu.Lock()
+		visit(&p.left)
+		p.mu.Unlock()
 	}
+}
+
+// left are the pids of descendants that are alive.
+func (h *fakeHost) left() (pids []int) {
+	h.descendants(func(left *int) {
+		for range *left {
+			pids = append(pids, 9000+len(pids))
+		}
+	})
 	return pids
 }
 

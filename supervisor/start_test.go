@@ -230,6 +230,25 @@ func TestC6_WhatHasEndedIsNotSignalled(t *testing.T) {
 	})
 }
 
+func TestC4_WhatACrashLeftBehindEndsWithTheStop(t *testing.T) {
+	dies := behaviour{listen: time.Second, dies: 10 * time.Second, exit: Exit{Code: 1}, remains: 3}
+	for _, i := range []Intent{Stop, Quit} {
+		t.Run(string(i), func(t *testing.T) {
+			play(t, behaving(dies), nil, func(s *scene) {
+				s.start()
+				s.until("a wait", func(st Status) bool { return st.Phase == Waiting })
+				if n := len(s.host.left()); n != 3 {
+					t.Errorf("%d descendants, want the work that goes on", n)
+				}
+				s.must(Request{Intent: i}, ResultStopped)
+				if n := len(s.host.left()); n != 0 {
+					t.Errorf("%d descendants are alive", n)
+				}
+			})
+		})
+	}
+}
+
 func TestC6_NothingButOurChildIsEverEnded(t *testing.T) {
 	for name, h := range map[string]func(*testing.T) *fakeHost{
 		"somebody else's gateway": visited,

@@ -129,6 +129,7 @@ type owner struct {
 
 	wanted  bool        // somebody wants the gateway to run
 	gen     *running    // the generation at work; nil between two
+	last    Process     // the last one that ended by itself: what it left behind is ours
 	retry   *time.Timer // wakes the next generation while Waiting
 	forgive *time.Timer // attempts are forgotten when the gateway stays ready
 	waiting []*pending
@@ -247,6 +248,8 @@ func (o *owner) stop(p *pending, by *order) {
 		by.Drain = 0
 	}
 	switch {
+	case o.gen == nil && o.last != nil:
+		o.sweep(by, o.status.Mode)
 	case o.gen == nil && o.status.State == Stopped && p.request.Intent == Stop:
 		p.finish(o.status, Answer{Result: ResultAlreadyStopped, Message: "The gateway is stopped already."}, nil)
 	case o.gen == nil:
@@ -342,29 +345,57 @@ func (o *owner) quitting(p *pending, cause Cause) {
 
 // launch starts the next generation.
 func (o *owner) launch() {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	g := &generation{
-		cfg: &o.cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub,
-		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1),
-		silence: make(chan rpc.Silence, 1), awake: newAlarm(), timing: &stopwatch{}, repair: o.repair,
-	}
-	o.repair = false
+	g := o.next()
+	g.repair, o.repair = o.repair, false
 	o.status.Launches++
 	o.history.Starts++
 	o.incidents = o.incidents.attempt()
-	s := o.Supervisor
-	g.tell = func(change func(*Status)) { s.send(func(o *owner) { o.apply(change) }) }
-	g.note = func(write func(*recorder)) { s.send(func(o *owner) { write(&o.report) }) }
-	o.gen = &running{generation: g, cancel: cancel}
 	if o.status.State == Stopped || o.status.State == Failed {
 		o.enter(Starting, o.status.Cause)
 	}
 	o.status.Error, o.status.NextRetryAt = "", time.Time{}
+	o.work(g.run)
+}
+
+// next makes a generation that does nothing yet the one at work.
+func (o *owner) next() *generation {
+	g := &generation{
+		cfg: &o.cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub,
+		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1),
+		silence: make(chan rpc.Silence, 1), awake: newAlarm(), timing: &stopwatch{},
+	}
+	s := o.Supervisor
+	g.tell = func(change func(*Status)) { s.send(func(o *owner) { o.apply(change) }) }
+	g.note = func(write func(*recorder)) { s.send(func(o *owner) { write(&o.report) }) }
+	o.gen = &running{generation: g}
+	return g
+}
+
+// work runs the generation and takes its end.
+func (o *owner) work(life func(context.Context) Outcome) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	o.gen.cancel = cancel
+	s := o.Supervisor
 	go func() {
-		outcome := g.run(ctx)
+		outcome := life(ctx)
 		cancel(nil)
 		s.send(func(o *owner) { o.over(outcome) })
 	}()
+}
+
+// sweep ends what the last gateway of ours left behind: descendants that
+// outlived it, when a stop finds no other of ours in its place (BEHAVIOUR C4).
+func (o *owner) sweep(by *order, mode Mode) {
+	g := o.next()
+	g.proc = o.last
+	o.gen.ending = true
+	o.status.StoppingFor, o.status.NextRetryAt = by.For, time.Time{}
+	o.work(func(context.Context) Outcome {
+		if len(g.proc.Remains()) > 0 {
+			g.kill()
+		}
+		return Outcome{Cause: by.Cause, Order: by, Mode: mode}
+	})
 }
 
 // send reaches the owner from a generation's goroutines. The owner never waits
@@ -427,6 +458,11 @@ func (o *owner) enter(s State, c Cause) {
 
 // over is what follows the end of a generation.
 func (o *owner) over(out Outcome) {
+	if o.gen.proc != nil {
+		if o.last = nil; out.Order == nil {
+			o.last = o.gen.proc
+		}
+	}
 	o.gen = nil
 	o.forgive.Stop()
 	now := time.Now()
@@ -436,6 +472,10 @@ func (o *owner) over(out Outcome) {
 	o.log.Info("generation ended", "cause", out.Cause.Code, "why", out.Cause.Sentence(), "ready", out.ReadyFor.Round(time.Millisecond))
 	o.status = o.status.reset()
 	if out.Order != nil && out.Order.For != "restart" || !o.wanted {
+		if o.last != nil {
+			o.sweep(&order{For: "stop", Cause: out.Cause}, out.Mode)
+			return
+		}
 		o.stopped(out.Cause)
 		if out.Mode == Attached {
 			o.status.Mode = Attached // let go of; it keeps running
@@ -479,7 +519,7 @@ func (o *owner) decide(out Outcome, now time.Time) {
 		h.Tries, h.Attempts, h.Restarts = o.history.Tries, o.history.Attempts, o.history.Restarts
 	}
 	if d.Verdict == GiveUp {
-		d.Reason.Tried = tried(h.Starts, o.cfg.Port, o.report.diagnostics.Command)
+		d.Reason.Tried = tried(max(h.Starts, 1), o.cfg.Port, o.report.diagnostics.Command)
 	}
 	o.history = h
 	o.status.Attempts = h.Attempts
