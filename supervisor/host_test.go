@@ -32,12 +32,14 @@ type fakeHost struct {
 	behave   func(n int) behaviour // of the nth launch, from 0
 	procs    []*fakeProcess
 	stranger *gatewaytest.Gateway // somebody else's gateway on the port
+	owner    string               // the stranger's user, when it is another one
 	occupied *Listener            // something that is no gateway has the port
 	orphan   Process
 	missing  error // what Runtime fails with
 	version  string
 	repairs  int
 	repaired string
+	doctor   chan struct{} // Repair waits for it
 	obstacle *Cause
 	lacks    []string
 	check    chan struct{} // Missing waits for it
@@ -45,6 +47,8 @@ type fakeHost struct {
 	install  func(ctx context.Context, newest bool, progress func(InstallProgress)) error
 	real     *Machine      // looks for the runtime in real files; nil: version and missing say
 	npm      chan struct{} // npm replaces the package until this is closed; nil: it does not
+
+	unreadable error // what GatewayConfig fails with
 }
 
 // behaviour is what one launch of the gateway does. The zero value is a healthy one.
@@ -59,7 +63,7 @@ type behaviour struct {
 	remains    int           // descendants that outlive it
 	restarts   bool          // in place, when asked over the protocol
 	gateway    gatewaytest.Config
-	setup      func(*gatewaytest.Gateway)
+	setup      func(*gatewaytest.Gateway) // at each start, also in place
 }
 
 func newFakeHost(t *testing.T, behave func(n int) behaviour) *fakeHost {
@@ -164,7 +168,7 @@ func (h *fakeHost) Launch(_ context.Context, r openclaw.Runtime, s Spawn) (Proce
 	if b.sidecars > 0 {
 		b.gateway.Starting = true
 	}
-	p := &fakeProcess{b: b, port: s.Port, pid: 1000 + len(h.procs), began: time.Now(), gw: gatewaytest.New(b.gateway),
+	p := &fakeProcess{host: h, b: b, port: s.Port, pid: 1000 + len(h.procs), began: time.Now(), gw: gatewaytest.New(b.gateway),
 		lines: make(chan Line, 1000), done: make(chan struct{}), left: b.remains}
 	if b.setup != nil {
 		b.setup(p.gw)
@@ -235,7 +239,7 @@ func (h *fakeHost) Listener(_ context.Context, port int) (Listener, bool) {
 	case h.occupied != nil && port == testPort:
 		return *h.occupied, true
 	case h.stranger != nil && port == testPort:
-		return Listener{PID: 77, Name: "openclaw-gateway"}, true
+		return Listener{PID: 77, Name: "openclaw-gateway", User: h.owner}, true
 	}
 	if len(h.procs) > 0 {
 		if p := h.procs[len(h.procs)-1]; p.listening() {
@@ -255,17 +259,26 @@ func (h *fakeHost) Orphan(context.Context) (Process, error) {
 	return o, nil
 }
 
-func (h *fakeHost) Repair(context.Context, openclaw.Runtime) (string, error) {
+func (h *fakeHost) Repair(ctx context.Context, _ openclaw.Runtime) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.repairs++
-	return h.repaired, nil
+	if h.doctor == nil {
+		return h.repaired, nil
+	}
+	h.mu.Unlock()
+	defer h.mu.Lock()
+	select {
+	case <-h.doctor:
+	case <-ctx.Done():
+	}
+	return h.repaired, context.Cause(ctx)
 }
 
 func (h *fakeHost) GatewayConfig() (openclaw.Config, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.config, nil
+	return h.config, h.unreadable
 }
 
 func (h *fakeHost) Missing(ctx context.Context) []string {
@@ -287,6 +300,7 @@ func (h *fakeHost) Obstacle() (Cause, bool) {
 
 // fakeProcess is a gateway process in memory.
 type fakeProcess struct {
+	host  *fakeHost
 	b     behaviour
 	port  int
 	pid   int
@@ -328,6 +342,9 @@ func (p *fakeProcess) restart() {
 	able := !p.over && !p.stopped
 	p.mu.Unlock()
 	if able {
+		if p.b.setup != nil {
+			p.b.setup(p.gw)
+		}
 		p.gw.Restart()
 	}
 }
@@ -338,6 +355,37 @@ func (p *fakeProcess) listening() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.open && !p.over
+}
+
+// shut closes the port, and the sockets with it; the process goes on.
+func (p *fakeProcess) shut() {
+	p.mu.Lock()
+	p.open = false
+	p.mu.Unlock()
+	p.gw.CloseAll(1006, "")
+}
+
+// burn makes the process use all of one core until it or the test ends.
+func (p *fakeProcess) burn(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	var burning sync.WaitGroup
+	burning.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-p.done:
+				return
+			case <-tick.C:
+			}
+			p.mu.Lock()
+			p.cpu += 100 * time.Millisecond
+			p.mu.Unlock()
+		}
+	})
+	t.Cleanup(func() { stop(); burning.Wait() })
 }
 
 // finish ends the process; the first exit counts.
@@ -396,22 +444,40 @@ func (p *fakeProcess) Terminate() error {
 func (p *fakeProcess) Kill() error {
 	p.mu.Lock()
 	p.killed++
-	p.left = 0
 	p.mu.Unlock()
 	p.finish(Exit{Code: -1, Signal: "SIGKILL"})
+	p.host.descendants(func(left *int) { *left = 0 })
 	return nil
 }
 
+// Remains knows its own descendants by the run id, and so those of the gateways before it.
 func (p *fakeProcess) Remains() []int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	var pids []int
-	if !p.over {
+	if p.alive() {
 		pids = append(pids, p.pid)
 	}
-	for i := range p.left {
-		pids = append(pids, 9000+i)
+	return append(pids, p.host.left()...)
+}
+
+// descendants visits how many each gateway has that are alive.
+func (h *fakeHost) descendants(visit func(left *int)) {
+	h.mu.Lock()
+	procs := slices.Clone(h.procs)
+	h.mu.Unlock()
+	for _, p := range procs {
+		p.mu.Lock()
+		visit(&p.left)
+		p.mu.Unlock()
 	}
+}
+
+// left are the pids of descendants that are alive.
+func (h *fakeHost) left() (pids []int) {
+	h.descendants(func(left *int) {
+		for range *left {
+			pids = append(pids, 9000+len(pids))
+		}
+	})
 	return pids
 }
 
@@ -471,6 +537,7 @@ func play(t *testing.T, h func(*testing.T) *fakeHost, tune func(*Config), f func
 			checkTrace(t, s.trace)
 			host.close()
 		}()
+		synctest.Wait() // the observer sees everything
 		f(s)
 	})
 }

@@ -1,9 +1,7 @@
 package supervisor
 
 import (
-	"context"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -510,22 +508,7 @@ func TestF2_ABlockedEventLoopIsGivenTime(t *testing.T) {
 		s.start()
 		p := s.host.current()
 		p.gw.Silence(true)
-		ctx, stop := context.WithCancel(s.t.Context())
-		var burning sync.WaitGroup
-		defer burning.Wait()
-		defer stop()
-		burning.Go(func() { // all of one core
-			for tick := time.NewTicker(100 * time.Millisecond); ; {
-				select {
-				case <-ctx.Done():
-					return
-				case <-tick.C:
-				}
-				p.mu.Lock()
-				p.cpu += 100 * time.Millisecond
-				p.mu.Unlock()
-			}
-		})
+		p.burn(s.t)
 		time.Sleep(150 * time.Second)
 		if s.Status().State != Running || s.Status().Health.Level != Degraded {
 			t.Errorf("after 150 s: %+v", s.Status())

@@ -186,11 +186,19 @@ func (m *model) check() {
 	switch {
 	case st.State == Stopped && !st.Stopping() && st.Phase == Idle && m.host.alive() > 0 && st.Mode != Attached:
 		m.t.Errorf("stopped, and a gateway of ours is alive: %+v", st)
+	case m.stopped() && len(m.host.left()) > 0:
+		m.t.Errorf("stopped, and %d descendants are alive: %+v", len(m.host.left()), st)
 	case st.State == Running && st.Mode == Managed && m.host.alive() == 0:
 		m.t.Errorf("running without a gateway: %+v", st)
 	case st.State == Reconnecting && st.Phase == Waiting && st.NextRetryAt.IsZero():
 		m.t.Errorf("waiting for nothing: %+v", st)
 	}
+}
+
+// stopped reports whether somebody has stopped the gateway, and it is done.
+func (m *model) stopped() bool {
+	st := m.Status()
+	return st.State == Stopped && !st.Stopping() && st.Phase == Idle && st.Cause.Code == UserStop
 }
 
 // converge ends all faults: a start must then lead to a running gateway, and

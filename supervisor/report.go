@@ -148,15 +148,8 @@ func (r *recorder) stopped() {
 }
 
 func (r *recorder) transition(from, to Status) {
-	if from.State == to.State && from.Phase == to.Phase {
-		return
-	}
-	since := from.Since
-	if from.PhaseSince.After(since) {
-		since = from.PhaseSince
-	}
-	now := time.Now()
-	list := append(r.diagnostics.Transitions, Transition{At: now, From: from.State, To: to.State, Phase: to.Phase, Cause: to.Cause, After: now.Sub(since)})
+	list := append(r.diagnostics.Transitions, Transition{At: to.PhaseSince, From: from.State, To: to.State, Phase: to.Phase,
+		Cause: to.Cause, After: to.PhaseSince.Sub(from.PhaseSince)})
 	r.diagnostics.Transitions = list[max(0, len(list)-maxTransitions):]
 	switch {
 	case from.State == Running && to.State == Reconnecting:

@@ -57,7 +57,7 @@ type Status struct {
 	Since time.Time `json:"since"` // when State last changed
 
 	Phase      Phase     `json:"phase,omitempty"`
-	PhaseSince time.Time `json:"phaseSince,omitzero"`
+	PhaseSince time.Time `json:"phaseSince,omitzero"` // when Phase or State last changed
 
 	Mode  Mode  `json:"mode,omitempty"`
 	Cause Cause `json:"cause,omitzero"` // why it is in this state

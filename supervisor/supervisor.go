@@ -40,7 +40,8 @@ func New(cfg Config, host Host) *Supervisor {
 	if cfg.Redact == nil {
 		cfg.Redact = rpc.NewRedactor()
 	}
-	first := Status{State: Stopped, Since: time.Now(), Port: cfg.Port, MaxAttempts: cfg.Policy.Backoff.Attempts,
+	now := time.Now()
+	first := Status{State: Stopped, Since: now, PhaseSince: now, Port: cfg.Port, MaxAttempts: cfg.Policy.Backoff.Attempts,
 		Health: Health{}.with(reason(ReasonNotRunning, nil))}
 	return &Supervisor{cfg: cfg, host: host, log: cfg.Log, board: newBoard(first), hub: newHub(),
 		inbox: make(chan func(*owner)), ended: make(chan struct{})}
@@ -128,6 +129,7 @@ type owner struct {
 
 	wanted  bool        // somebody wants the gateway to run
 	gen     *running    // the generation at work; nil between two
+	last    Process     // the last one that ended by itself: what it left behind is ours
 	retry   *time.Timer // wakes the next generation while Waiting
 	forgive *time.Timer // attempts are forgotten when the gateway stays ready
 	waiting []*pending
@@ -251,6 +253,10 @@ func (o *owner) stop(p *pending, by *order) {
 		by.Drain = 0
 	}
 	switch {
+	case o.gen == nil && o.last != nil:
+		o.sweep(by, o.status.Mode)
+	case o.gen == nil && o.status.State == Stopped && p.request.Intent == Stop:
+		p.finish(o.status, Answer{Result: ResultAlreadyStopped, Message: "The gateway is stopped already."}, nil)
 	case o.gen == nil:
 		o.stopped(by.Cause)
 	case o.gen.ending:
@@ -344,31 +350,60 @@ func (o *owner) quitting(p *pending, cause Cause) {
 
 // launch starts the next generation.
 func (o *owner) launch() {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	cfg := o.cfg // one life keeps to one configuration
-	o.status.Port = cfg.Port
-	g := &generation{
-		cfg: &cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub,
-		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1),
-		silence: make(chan rpc.Silence, 1), awake: newAlarm(), timing: &stopwatch{}, repair: o.repair, install: o.install, newest: o.newest,
-	}
+	g := o.next()
+	g.repair, g.install, g.newest = o.repair, o.install, o.newest
 	o.repair, o.install = false, false
+	o.status.Port = g.cfg.Port
 	o.status.Launches++
 	o.history.Starts++
 	o.incidents = o.incidents.attempt()
-	s := o.Supervisor
-	g.tell = func(change func(*Status)) { s.send(func(o *owner) { o.apply(change) }) }
-	g.note = func(write func(*recorder)) { s.send(func(o *owner) { write(&o.report) }) }
-	o.gen = &running{generation: g, cancel: cancel}
 	if o.status.State == Stopped || o.status.State == Failed {
 		o.enter(Starting, o.status.Cause)
 	}
 	o.status.Error, o.status.NextRetryAt = "", time.Time{}
+	o.work(g.run)
+}
+
+// next makes a generation that does nothing yet the one at work.
+func (o *owner) next() *generation {
+	cfg := o.cfg // one life keeps to one configuration
+	g := &generation{
+		cfg: &cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub,
+		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1),
+		silence: make(chan rpc.Silence, 1), awake: newAlarm(), timing: &stopwatch{},
+	}
+	s := o.Supervisor
+	g.tell = func(change func(*Status)) { s.send(func(o *owner) { o.apply(change) }) }
+	g.note = func(write func(*recorder)) { s.send(func(o *owner) { write(&o.report) }) }
+	o.gen = &running{generation: g}
+	return g
+}
+
+// work runs the generation and takes its end.
+func (o *owner) work(life func(context.Context) Outcome) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	o.gen.cancel = cancel
+	s := o.Supervisor
 	go func() {
-		outcome := g.run(ctx)
+		outcome := life(ctx)
 		cancel(nil)
 		s.send(func(o *owner) { o.over(outcome) })
 	}()
+}
+
+// sweep ends what the last gateway of ours left behind: descendants that
+// outlived it, when a stop finds no other of ours in its place (BEHAVIOUR C4).
+func (o *owner) sweep(by *order, mode Mode) {
+	g := o.next()
+	g.proc = o.last
+	o.gen.ending = true
+	o.status.StoppingFor, o.status.NextRetryAt = by.For, time.Time{}
+	o.work(func(context.Context) Outcome {
+		if len(g.proc.Remains()) > 0 {
+			g.kill()
+		}
+		return Outcome{Cause: by.Cause, Order: by, Mode: mode}
+	})
 }
 
 // send reaches the owner from a generation's goroutines. The owner never waits
@@ -391,9 +426,6 @@ func (o *owner) apply(change func(*Status)) {
 	if o.status.State != before.State {
 		o.status.Since = now
 		o.changed(before, now)
-	}
-	if o.status.Phase != before.Phase {
-		o.status.PhaseSince = now
 	}
 }
 
@@ -434,6 +466,11 @@ func (o *owner) enter(s State, c Cause) {
 
 // over is what follows the end of a generation.
 func (o *owner) over(out Outcome) {
+	if o.gen.proc != nil {
+		if o.last = nil; out.Order == nil {
+			o.last = o.gen.proc
+		}
+	}
 	o.gen = nil
 	o.forgive.Stop()
 	now := time.Now()
@@ -443,6 +480,10 @@ func (o *owner) over(out Outcome) {
 	o.log.Info("generation ended", "cause", out.Cause.Code, "why", out.Cause.Sentence(), "ready", out.ReadyFor.Round(time.Millisecond))
 	o.status = o.status.reset()
 	if out.Order != nil && out.Order.For != "restart" || !o.wanted {
+		if o.last != nil {
+			o.sweep(&order{For: "stop", Cause: out.Cause}, out.Mode)
+			return
+		}
 		o.stopped(out.Cause)
 		if out.Mode == Attached {
 			o.status.Mode = Attached // let go of; it keeps running
@@ -486,7 +527,7 @@ func (o *owner) decide(out Outcome, now time.Time) {
 		h.Tries, h.Attempts, h.Restarts = o.history.Tries, o.history.Attempts, o.history.Restarts
 	}
 	if d.Verdict == GiveUp && out.Exit != nil { // else no process was tried
-		d.Reason.Tried = tried(h.Starts, o.cfg.Port, o.report.diagnostics.Command)
+		d.Reason.Tried = tried(max(h.Starts, 1), o.cfg.Port, o.report.diagnostics.Command)
 	}
 	o.history = h
 	o.status.Attempts = h.Attempts
@@ -537,8 +578,9 @@ func (o *owner) publish() {
 		return
 	}
 	o.status.Seq++
-	o.report.transition(last, o.status)
 	if o.status.State != last.State || o.status.Phase != last.Phase {
+		o.status.PhaseSince = time.Now()
+		o.report.transition(last, o.status)
 		o.log.Info("status", "state", o.status.State, "phase", o.status.Phase, "mode", o.status.Mode, "pid", o.status.PID, "cause", o.status.Cause.Code, "attempt", o.status.Attempts)
 	}
 	o.board.post(o.status)

@@ -43,6 +43,7 @@ type Config struct {
 	Pairing  bool // new devices must be approved first: Gateway.Approve
 
 	OldProbes        bool // /startupz answers with an HTML page, as before 2026.8
+	PageForReadyz    bool // /readyz answers with an HTML page, as gateways do that do not know it
 	NoBootID         bool // hello-ok without server.bootId, as before 2026.8
 	NoAuth           bool // hello-ok without auth
 	NoDeviceTokens   bool // none is issued

@@ -51,6 +51,10 @@ func (gw *Gateway) startupz(w http.ResponseWriter) {
 }
 
 func (gw *Gateway) readyz(w http.ResponseWriter) {
+	if gw.cfg.PageForReadyz {
+		writePage(w)
+		return
+	}
 	gw.mu.Lock()
 	starting, draining, booted := gw.starting, gw.draining, gw.booted
 	suppressed := gw.suppressed

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,13 +48,7 @@ func status(client func() *Client, show func(io.Writer, supervisor.Status)) *cob
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		out := cmd.OutOrStdout()
 		if watch {
-			for s, err := range client().Watch(cmd.Context()) {
-				if err != nil {
-					return err
-				}
-				fmt.Fprintln(out, line(s))
-			}
-			return nil
+			return follow(out, client().Watch(cmd.Context()))
 		}
 		report, raw, err := client().Report(cmd.Context())
 		if err != nil {
@@ -69,22 +64,51 @@ func status(client func() *Client, show func(io.Writer, supervisor.Status)) *cob
 	return c
 }
 
-// line is one status in one line, for a log that is read while it grows.
+// follow prints every change, a line each, until the statuses end. A change that a
+// line does not show, such as a fact behind a phase, is none to the reader.
+func follow(w io.Writer, statuses iter.Seq2[supervisor.Status, error]) error {
+	var last string
+	var since time.Time
+	for s, err := range statuses {
+		if err != nil {
+			return err
+		}
+		at := time.Now()
+		if !s.PhaseSince.Equal(since) {
+			at, since = s.PhaseSince, s.PhaseSince
+		}
+		if text := line(s); text != last {
+			last = text
+			fmt.Fprintf(w, "%s  %s\n", at.Local().Format("15:04:05.000"), text)
+		}
+	}
+	return nil
+}
+
+// line is a status in one line: what, whose, why, and what comes next when.
 func line(s supervisor.Status) string {
-	text := fmt.Sprintf("%s  %s", time.Now().Format("15:04:05.000"), s.State)
-	if s.Phase != supervisor.Idle {
-		text += " (" + string(s.Phase) + ")"
+	var b strings.Builder
+	b.WriteString(string(s.State))
+	add := func(when bool, format string, args ...any) {
+		if when {
+			fmt.Fprintf(&b, format, args...)
+		}
 	}
-	if s.Mode != supervisor.NoMode {
-		text += " " + string(s.Mode)
+	clock := func(t time.Time) string { return t.Local().Format("15:04:05") }
+	add(s.Phase != supervisor.Idle, " (%s)", s.Phase)
+	add(s.Mode != supervisor.NoMode, " %s", s.Mode)
+	add(s.PID != 0, " pid %d", s.PID)
+	add(s.Cause.Code != supervisor.NoCause, ": %s", s.Cause.Sentence())
+	add(!s.NextRetryAt.IsZero(), "; next try at %s, attempt %d of %d", clock(s.NextRetryAt), s.Attempts, s.MaxAttempts)
+	add(s.ActiveWork != 0, "; %d still active", s.ActiveWork)
+	add(!s.Deadline.IsZero(), "; until %s at the latest", clock(s.Deadline))
+	add(s.SlowStart, "; slower than usual: %s", s.LastLine)
+	if s.State == supervisor.Running {
+		for _, r := range s.Health.Reasons {
+			add(true, "; %s: %s", r.Severity, r.Text)
+		}
 	}
-	if s.PID != 0 {
-		text += fmt.Sprintf(" pid %d", s.PID)
-	}
-	if s.Cause.Code != supervisor.NoCause {
-		text += ": " + s.Cause.Sentence()
-	}
-	return text
+	return b.String()
 }
 
 // quit waits until clawtray has ended, not only until it has answered.

@@ -25,7 +25,8 @@ const (
 	// on Linux and Windows.
 	maxSocketPath = 103
 
-	// writeTimeout drops a client that does not read; its connection is all that is lost.
+	// writeTimeout drops a client that does not read, or does not finish its request;
+	// its connection is all that is lost.
 	writeTimeout = 10 * time.Second
 	lastAnswers  = time.Second // for answers under way when clawtray ends
 	maxRequest   = 64 << 10    // bytes of a request's body
@@ -168,10 +169,13 @@ var intents = map[supervisor.Intent]bool{
 func do(w http.ResponseWriter, r *http.Request, s *supervisor.Supervisor) {
 	var request supervisor.Request
 	body := http.MaxBytesReader(w, r.Body, maxRequest)
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(time.Now().Add(writeTimeout)) // for the body only: the answer may take minutes
 	if err := json.NewDecoder(body).Decode(&request); err != nil {
 		http.Error(w, "the body is not a request: "+err.Error(), http.StatusBadRequest)
 		return
 	}
+	_ = conn.SetReadDeadline(time.Time{})
 	if !intents[request.Intent] {
 		http.Error(w, fmt.Sprintf("there is no intent %q", request.Intent), http.StatusBadRequest)
 		return

@@ -1,0 +1,283 @@
+package supervisor
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"clawtray/rpc/gatewaytest"
+	"clawtray/supervisor/openclaw"
+)
+
+// disk is the configuration as the gateway sees it. It outlives a gateway: each
+// start runs what is on disk.
+type disk struct {
+	mu              sync.Mutex
+	onDisk, running string
+	issue           string // what is wrong with the file
+	asked, reloaded int
+}
+
+func newDisk() *disk { return &disk{onDisk: "v1", running: "v1"} }
+
+func (d *disk) set(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
+// on makes gw answer from d, as a gateway that does not watch its file.
+func (d *disk) on(gw *gatewaytest.Gateway) {
+	d.set(func() { d.running = d.onDisk })
+	gw.Handle("config.get", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.asked++
+		if d.issue != "" {
+			return map[string]any{"valid": false, "issues": []map[string]any{{"path": "gateway.bogus", "message": d.issue}}, "configRevisionHash": d.onDisk, "appliedConfigHash": d.running}, nil
+		}
+		return map[string]any{"valid": true, "issues": []any{}, "configRevisionHash": d.onDisk, "appliedConfigHash": d.running}, nil
+	})
+	gw.Handle("secrets.reload", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
+		d.set(func() { d.reloaded++ })
+		return map[string]any{"ok": true, "warningCount": 0}, nil
+	})
+}
+
+// edit writes the file: the gateway does not notice.
+func (s *scene) edit(d *disk, version string) {
+	d.set(func() { d.onDisk = version })
+	s.host.mu.Lock()
+	defer s.host.mu.Unlock()
+	s.host.config.Exists, s.host.config.Hash, s.host.config.ModTime = true, version, time.Now()
+}
+
+// editing is a machine whose gateways answer from d.
+func editing(d *disk, restarts bool) func(*testing.T) *fakeHost {
+	return func(t *testing.T) *fakeHost {
+		h := behaving(behaviour{listen: time.Second, restarts: restarts, setup: d.on})(t)
+		h.config = openclaw.Config{Exists: true, Hash: "v1", ReloadMode: "hybrid", Debounce: 1200 * time.Millisecond}
+		return h
+	}
+}
+
+func TestE4_AppliedInPlace(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		a := s.must(Request{Intent: Reload}, ResultApplied)
+		if d.reloaded != 1 || s.host.launches() != 1 || s.Status().Launches != 1 || !strings.Contains(a.Message, "runs the configuration on disk") {
+			t.Errorf("reloaded %d times, %+v", d.reloaded, a)
+		}
+	})
+}
+
+func TestE4_AppliedByRestart(t *testing.T) {
+	for name, inPlace := range map[string]bool{"in place": true, "stop and start": false} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk()
+			play(t, editing(d, inPlace), nil, func(s *scene) {
+				s.start()
+				time.Sleep(time.Minute)
+				s.edit(d, "v2")
+				a := s.must(Request{Intent: Reload}, ResultAppliedByRestart)
+				if st := s.Status(); st.Launches != 2 || d.reloaded != 0 || a.Message == "" || (s.host.launches() == 1) != inPlace {
+					t.Errorf("reloaded %d times, status %+v", d.reloaded, st)
+				}
+				time.Sleep(time.Minute)
+				if d.running != "v2" || s.Status().Health.Level != Healthy {
+					t.Errorf("it runs %q: %+v", d.running, s.Status().Health)
+				}
+			})
+		})
+	}
+}
+
+func TestE4_Rejected(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		d.set(func() { d.issue = "Unrecognized key, near " + testToken })
+		s.edit(d, "v2")
+		a, err := s.Do(s.t.Context(), Request{Intent: Reload})
+		if a.Result != ResultRejected || causeOf(err) != ConfigInvalid || !strings.Contains(a.Message, "gateway.bogus: Unrecognized key") || strings.Contains(a.Message, testToken) {
+			t.Errorf("%+v, %v", a, err)
+		}
+		st := s.Status()
+		if st.State != Running || st.Launches != 1 || !hasReason(ReasonConfigInvalid)(st) || !st.Drift.Invalid || strings.Contains(st.Drift.Detail, testToken) {
+			t.Errorf("status %+v", st)
+		}
+		d.set(func() { d.issue = "" })
+		s.edit(d, "v1")
+		s.until("well again", func(st Status) bool { return st.Health.Level == Healthy && st.Drift == Drift{} })
+	})
+}
+
+func TestE4_NothingToDo(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		asked := d.asked
+		a := s.must(Request{Intent: Reload}, ResultNothingToDo)
+		if d.asked != asked || d.reloaded != 0 || a.Message == "" {
+			t.Errorf("%+v", a)
+		}
+		time.Sleep(DefaultPolicy().ReloadTooSoon)
+		s.must(Request{Intent: Reload}, ResultApplied)
+	})
+}
+
+func TestE4_AnOldGatewayThatCannotTellIsRestartedAfterAnEdit(t *testing.T) {
+	d := newDisk()
+	d.onDisk = "" // no hashes
+	play(t, editing(d, false), nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		s.must(Request{Intent: Reload}, ResultApplied) // nobody has edited it
+		s.edit(d, "")
+		s.must(Request{Intent: Reload}, ResultAppliedByRestart)
+	})
+}
+
+func TestE3_WhatTheGatewayDoesNotOfferIsNotTried(t *testing.T) {
+	for name, c := range map[string]struct {
+		offer []string
+		want  Result
+	}{
+		"neither":             {nil, ResultAppliedByRestart},
+		"only config.get":     {[]string{"config.get"}, ResultApplied},
+		"only secrets.reload": {[]string{"secrets.reload"}, ResultAppliedByRestart},
+	} {
+		t.Run(name, func(t *testing.T) {
+			offers := behaviour{listen: time.Second, setup: func(gw *gatewaytest.Gateway) {
+				for _, m := range c.offer {
+					gw.Handle(m, func(*gatewaytest.Request) (any, *gatewaytest.Error) {
+						return map[string]any{"valid": true, "configRevisionHash": "v1", "appliedConfigHash": "v1"}, nil
+					})
+				}
+			}}
+			play(t, behaving(offers), nil, func(s *scene) {
+				s.start()
+				time.Sleep(time.Minute)
+				first := s.host.current()
+				s.must(Request{Intent: Reload}, c.want)
+				for _, r := range first.gw.Received() {
+					for _, m := range []string{"config.get", "secrets.reload", "gateway.restart.request"} {
+						if r.Method == m && (len(c.offer) == 0 || c.offer[0] != m) {
+							t.Errorf("it was asked %s, which it does not offer", m)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestE1_ThePolicyIsTheGatewaysOwn(t *testing.T) {
+	for mode, want := range map[string]Result{"off": ResultAppliedByRestart, "restart": ResultAppliedByRestart, "hot": ResultApplied, "hybrid": ResultApplied} {
+		t.Run(mode, func(t *testing.T) {
+			d := newDisk()
+			play(t, editing(d, true), nil, func(s *scene) {
+				s.host.config.ReloadMode = mode
+				s.start()
+				time.Sleep(time.Minute)
+				s.must(Request{Intent: Reload}, want)
+			})
+		})
+	}
+}
+
+func TestE1_UnreadableMeansTheDefaults(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		s.host.mu.Lock()
+		s.host.unreadable = errors.New("permission denied")
+		s.host.mu.Unlock()
+		began := time.Now()
+		s.must(Request{Intent: Reload}, ResultApplied)
+		if took := time.Since(began).Round(100 * time.Millisecond); took != 1200*time.Millisecond {
+			t.Errorf("collected for %v, want the default", took)
+		}
+	})
+}
+
+func TestE2_ReloadOfAStoppedGatewayStartsIt(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		a, err := s.Do(s.t.Context(), Request{Intent: Reload})
+		if err != nil || a.Result != ResultAppliedByRestart || s.Status().State != Running {
+			t.Errorf("%+v, %v", a, err)
+		}
+	})
+}
+
+func TestE5_ReloadsOfABurstAreOne(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		began := time.Now()
+		for _, a := range s.ask(10, Request{Intent: Reload}) {
+			if a.Result != ResultApplied || a.Message == "" {
+				t.Errorf("ended in %+v", a)
+			}
+		}
+		if took := time.Since(began).Round(100 * time.Millisecond); d.reloaded != 1 || took != 1200*time.Millisecond {
+			t.Errorf("reloaded %d times after %v", d.reloaded, took)
+		}
+		s.must(Request{Intent: Reload}, ResultApplied) // another burst
+		if d.reloaded != 2 {
+			t.Errorf("reloaded %d times", d.reloaded)
+		}
+	})
+}
+
+func TestE6_DriftIsNoticedWithinAMinuteAndClearsByItself(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		time.Sleep(10 * time.Minute)
+		asked := d.asked
+		time.Sleep(10 * time.Minute)
+		if d.asked != asked {
+			t.Errorf("asked %d times about a file that did not change", d.asked-asked)
+		}
+		s.edit(d, "v2")
+		edited := time.Now()
+		st := s.until("drift", hasReason(ReasonDrift))
+		if took := time.Since(edited); took > time.Minute || st.Drift.Since.IsZero() || st.Drift.Invalid || st.State != Running || st.Health.Level != Degraded {
+			t.Errorf("after %v: %+v", took, st)
+		}
+		since := st.Drift.Since
+		time.Sleep(5 * time.Minute)
+		if st = s.Status(); !hasReason(ReasonDrift)(st) || !st.Drift.Since.Equal(since) || s.host.launches() != 1 {
+			t.Errorf("later: %+v", st)
+		}
+		d.set(func() { d.running = "v2" }) // the gateway has applied it
+		applied := time.Now()
+		s.until("its end", func(st Status) bool { return st.Health.Level == Healthy && st.Drift == Drift{} })
+		if took := time.Since(applied); took > time.Minute {
+			t.Errorf("cleared after %v", took)
+		}
+	})
+}
+
+func TestE6_TheGatewaysOwnEventIsQuicker(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		time.Sleep(5 * time.Minute)
+		s.edit(d, "v2")
+		s.host.current().gw.Emit("config.changed", nil)
+		synctest.Wait()
+		if st := s.Status(); !hasReason(ReasonDrift)(st) {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
