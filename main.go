@@ -131,6 +131,9 @@ func run(ctx context.Context, f flags) error {
 	defer closeLog()
 	slog.SetDefault(log) // the tray library logs through the standard one
 	log.Info("clawtray starts", "version", version, "commit", commit, "profile", f.profile, "port", set.Port)
+	if instance.Problem != nil {
+		log.Warn("no command reaches this clawtray: its socket could not be made", "err", instance.Problem)
+	}
 	identity, report, err := rpc.LoadOrCreateIdentity(dirs.Identity())
 	var problem string
 	switch {
