@@ -86,25 +86,6 @@ func TestC4_Descendants(t *testing.T) {
 	}
 }
 
-func alive(pid int) bool {
-	info, ok := inspect(pid)
-	return ok && !info.ended
-}
-
-// orphan starts a gateway in a role through a clawtray that is then killed.
-func orphan(t *testing.T, role string) (dir string, pid int) {
-	t.Helper()
-	dir = tempDir(t)
-	clawtray := asCommand(self("clawtray", "", childVar+"="+role, dirVar+"="+dir))
-	pid, err := strconv.Atoi(started(t, clawtray))
-	if err != nil {
-		t.Fatal(err)
-	}
-	clawtray.Process.Kill()
-	clawtray.Wait()
-	return dir, pid
-}
-
 // M3: the gateway is asked to end when we die by kill -9.
 func TestM3_EndsWithUs(t *testing.T) {
 	dir, pid := orphan(t, "gateway")

@@ -31,7 +31,7 @@ const testRun = "RUN-OF-THIS-TEST"
 const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
-	sentCtrlC()
+	setUp()
 	if role := os.Getenv(roleVar); role != "" {
 		roles[role]()
 		os.Exit(0)
@@ -201,6 +201,25 @@ func started(t *testing.T, cmd *exec.Cmd) string {
 	return strings.TrimSpace(lines.Text())
 }
 
+func alive(pid int) bool {
+	info, ok := inspect(pid)
+	return ok && !info.ended
+}
+
+// orphan starts a gateway in a role through a clawtray that is then killed.
+func orphan(t *testing.T, role string) (dir string, pid int) {
+	t.Helper()
+	dir = tempDir(t)
+	clawtray := asCommand(self("clawtray", "", childVar+"="+role, dirVar+"="+dir))
+	pid, err := strconv.Atoi(started(t, clawtray))
+	if err != nil {
+		t.Fatal(err)
+	}
+	clawtray.Process.Kill()
+	clawtray.Wait()
+	return dir, pid
+}
+
 // eventually looks at what no channel tells about, such as another process, until
 // it is as it should be.
 func eventually(t *testing.T, what string, ok func() bool) {
@@ -234,11 +253,29 @@ func TestC4_AskedToEnd(t *testing.T) {
 	if exit := ended(t, c); exit != (Exit{}) {
 		t.Errorf("it ended with %v", exit)
 	}
-	if left := c.Remains(); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
+	eventually(t, "nothing is left", func() bool { return len(c.Remains()) == 0 }) // a console takes a moment
 	if err := c.Terminate(); err != nil {
 		t.Errorf("ending what has ended: %v", err)
+	}
+}
+
+// M2: the run file of a living child names it, and nothing else does.
+func TestM2_Recognised(t *testing.T) {
+	c := launch(t, "gateway")
+	hears(t, c, "ready")
+	f, err := readRunFile(c.run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why := stranger(f); why != "" || f.PID != c.PID() {
+		t.Errorf("%+v is taken for a stranger: %s", f, why)
+	}
+	for _, other := range []runFile{
+		{os.Getpid(), f.Start, f.RunID}, {f.PID, f.Start + 1, f.RunID}, {f.PID, f.Start, "ANOTHER-RUN"},
+	} {
+		if stranger(other) == "" {
+			t.Errorf("%+v is taken for ours", other)
+		}
 	}
 }
 

@@ -13,5 +13,4 @@ var endSignals = []os.Signal{syscall.SIGTERM}
 // killedExit is how Kill ends a process.
 var killedExit = Exit{Code: -1, Signal: "SIGKILL"}
 
-// sentCtrlC does nothing here: signals need no process of their own.
-func sentCtrlC() {}
+func setUp() {}
