@@ -4,10 +4,15 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/windows"
 
 	"clawtray/supervisor"
 )
+
+// Started with a double click, from the Start menu or at login, cobra would say
+// "This is a command line tool" and end. This is a program for the desktop.
+func init() { cobra.MousetrapHelpText = "" }
 
 // init gives the commands their console back: the program is linked as a
 // windowed one, so that it opens none at login, and such a program starts without

@@ -141,6 +141,9 @@ func run(ctx context.Context, f flags) error {
 	for _, mistake := range file.Mistakes {
 		log.Warn("a mistake in the settings; the default is used", "mistake", mistake.Error())
 	}
+	if instance.Problem != nil {
+		log.Warn("no command reaches this clawtray: its socket could not be made", "err", instance.Problem)
+	}
 	identity, report, err := rpc.LoadOrCreateIdentity(dirs.Identity())
 	var problem string
 	switch {

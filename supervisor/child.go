@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +23,7 @@ import (
 // child is a gateway process that we started, or took over from an earlier run.
 type child struct {
 	pid     int
+	start   int64 // as inspect tells it
 	created time.Time
 	command string
 	runID   string
@@ -38,35 +39,43 @@ const (
 	runFileName = "gateway-run.json"
 	stdoutName  = "gateway-stdout.log"
 	stderrName  = "gateway-stderr.log"
-	lineBuffer  = 256 // lines waiting to be classified; more are dropped, never block the child
+	lineBuffer  = 256     // lines waiting to be classified; more are dropped, never block the child
+	maxRunFile  = 4 << 10 // bytes; ours has about 80
 )
 
 // startChild starts a gateway in a process group of its own. Its output goes to
 // files, so that it survives us: a pipe without a reader ends the gateway
 // uncleanly at its next line (measured, from OpenClaw 2026.6.11 on).
-func startChild(c openclaw.Command, dir, runID string) (*child, error) {
+func startChild(c openclaw.Command, dir, runID string, log *slog.Logger) (*child, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	files, err := openOutput(dir)
+	defer files.close()
 	if err != nil {
 		return nil, err
 	}
-	defer files.close()
 	cmd := &exec.Cmd{Path: c.Path, Args: append([]string{c.Path}, c.Args...), Env: c.Env, Dir: c.Dir,
 		Stdout: files[0], Stderr: files[1], SysProcAttr: sysProcAttr()}
 	ch := &child{runID: runID, run: filepath.Join(dir, runFileName), command: c.String(),
-		lines: make(chan Line, lineBuffer), done: make(chan struct{})}
+		created: time.Now(), lines: make(chan Line, lineBuffer), done: make(chan struct{})}
 	started := make(chan error)
 	go ch.wait(cmd, started)
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("%w (%s)", err, aboutExecutable(c.Path))
 	}
-	ch.pid = cmd.Process.Pid
-	ch.created = createdAt(ch.pid)
-	ch.guard = newGuard(cmd.Process)
+	if ch.guard, err = newGuard(cmd.Process); err != nil {
+		log.Warn("the gateway would outlive us: it could not be tied to our life", "err", err)
+	}
 	ch.follow(dir)
-	return ch, ch.remember()
+	if err := ch.remember(); err != nil {
+		// Nobody could find it again: it must not run on.
+		err = errors.Join(err, ch.Kill())
+		<-ch.done
+		ch.guard.close()
+		return nil, err
+	}
+	return ch, nil
 }
 
 // wait starts the process and waits for its end on one operating system thread:
@@ -78,6 +87,10 @@ func (c *child) wait(cmd *exec.Cmd, started chan<- error) {
 	if err := cmd.Start(); err != nil {
 		started <- err
 		return
+	}
+	c.pid = cmd.Process.Pid
+	if info, ok := inspect(c.pid); ok { // it cannot have gone before Wait
+		c.start = info.start
 	}
 	started <- nil
 	_ = cmd.Wait() // the state tells more than the error
@@ -133,7 +146,7 @@ func (c *child) follow(dir string) {
 
 // remember writes the run file, so that a later run can find this child.
 func (c *child) remember() error {
-	data, err := json.Marshal(runFile{PID: c.pid, Created: c.created.UnixMilli(), RunID: c.runID})
+	data, err := json.Marshal(runFile{PID: c.pid, Start: c.start, RunID: c.runID})
 	if err != nil {
 		return err
 	}
@@ -146,77 +159,95 @@ func (c *child) remember() error {
 
 // adopt takes over the gateway of an earlier run, if one lives and is provably
 // ours. Whatever the run file holds, no other process is touched.
-func adopt(dir, runID string, log *slog.Logger) (Process, error) {
+func adopt(dir, runID string, log *slog.Logger) (*child, error) {
 	path := filepath.Join(dir, runFileName)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := readRunFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var f runFile
-	if err := json.Unmarshal(data, &f); err != nil || f.PID <= 0 || f.RunID == "" {
-		log.Warn("the run file is not readable; it is set aside", "path", path, "err", err)
-		return nil, os.Remove(path)
-	}
-	if f.RunID == runID {
+	case err != nil:
+		log.Warn("the run file is unusable and is set aside", "path", path, "err", err)
+		return nil, os.Rename(path, path+".unusable")
+	case f.RunID == runID:
 		return nil, nil // our own, of a generation that has just ended
 	}
-	p := f.process()
-	if p == nil {
+	if why := stranger(f); why != "" {
+		log.Info("the gateway of the earlier run is gone", "pid", f.PID, "why", why)
 		return nil, os.Remove(path)
 	}
-	c := &child{pid: f.PID, created: time.UnixMilli(f.Created), runID: f.RunID, run: path,
+	c := &child{pid: f.PID, start: f.Start, created: createdAt(f.PID), runID: f.RunID, run: path,
 		command: "(adopted)", lines: make(chan Line, lineBuffer), done: make(chan struct{})}
-	if cmd, err := p.CmdlineSlice(); err == nil {
-		c.command = strings.Join(cmd, " ")
+	if p, err := process.NewProcess(int32(f.PID)); err == nil {
+		if cmd, err := p.CmdlineSlice(); err == nil {
+			c.command = strings.Join(cmd, " ")
+		}
 	}
-	go c.watch(p)
+	go c.watch()
 	c.follow(dir)
 	return c, nil
-}
-
-// process is the living process the run file means, nil when there is none.
-func (f runFile) process() *process.Process {
-	p, err := process.NewProcess(int32(f.PID))
-	if err != nil || createdAt(f.PID).UnixMilli() != f.Created || !belongs(p, f.RunID) || zombie(p) {
-		return nil
-	}
-	return p
 }
 
 // LastRun is what the run file in a state directory tells, without touching
 // anything: the pid of the gateway it means (0: there is no such file), and
 // whether that process is alive and provably ours.
 func LastRun(dir string) (pid int, alive bool, err error) {
-	data, err := os.ReadFile(filepath.Join(dir, runFileName))
+	f, err := readRunFile(filepath.Join(dir, runFileName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
-	}
-	var f runFile
-	if err == nil {
-		err = json.Unmarshal(data, &f)
 	}
 	if err != nil {
 		return 0, false, err
 	}
-	return f.PID, f.process() != nil, nil
+	return f.PID, stranger(f) == "", nil
+}
+
+// readRunFile reads what remember wrote. Anything may lie in its place.
+func readRunFile(path string) (f runFile, err error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return f, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxRunFile {
+		return f, fmt.Errorf("mode %v, %d bytes", info.Mode(), info.Size())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return f, err
+	}
+	if err := json.Unmarshal(data, &f); err != nil {
+		return f, err
+	}
+	if f.PID <= 0 || f.PID > math.MaxInt32 || f.RunID == "" {
+		return f, fmt.Errorf("pid %d, run id %q", f.PID, f.RunID)
+	}
+	return f, nil
+}
+
+// stranger says why the process of a run file is not the gateway that the file
+// tells of; empty when it is.
+func stranger(f runFile) string {
+	info, ok := inspect(f.PID)
+	switch {
+	case !ok || info.ended:
+		return "no process has its pid"
+	case info.start != f.Start:
+		return "its pid is another process by now: the start times differ"
+	case !belongs(f.PID, f.RunID):
+		return "its pid is another process by now: it does not carry the run id"
+	}
+	return ""
 }
 
 // watchEvery is how often a process that is not our child is looked at; the
 // system does not tell us of its end.
 const watchEvery = 500 * time.Millisecond
 
-func (c *child) watch(p *process.Process) {
-	for {
-		if createdAt(c.pid) != c.created || zombie(p) {
-			c.exit = Exit{Code: -1, Signal: "unknown"}
-			close(c.done)
-			return
-		}
+func (c *child) watch() {
+	for lives(c.pid, c.start) {
 		time.Sleep(watchEvery)
 	}
+	c.exit = Exit{Code: -1}
+	close(c.done)
 }
 
 // createdAt is when a process started; zero when there is none.
@@ -243,32 +274,28 @@ func (c *child) Activity() (time.Duration, bool, error) { return activity(c.pid)
 
 // Owns accepts the process itself and whatever carries the run id: a launcher's
 // child, or a worker that listens.
-func (c *child) Owns(pid int) bool {
-	if pid == c.pid {
-		return true
-	}
-	p, err := process.NewProcess(int32(pid))
-	return err == nil && belongs(p, c.runID)
-}
+func (c *child) Owns(pid int) bool { return pid == c.pid || belongs(pid, c.runID) }
+
+// leads reports whether our pid is still the process we mean.
+func (c *child) leads() bool { return !closed(c.done) && lives(c.pid, c.start) }
 
 func (c *child) Terminate() error {
-	if closed(c.done) {
+	if !c.leads() {
 		return nil
 	}
-	return terminate(c.pid)
+	return c.terminate()
 }
 
-// Kill ends the leader's group, then everything else that carries the run id:
-// OpenClaw's helpers and tool commands live in sessions of their own (measured).
+// Kill ends the leader's group, then everything else that is ours: OpenClaw's
+// helpers and tool commands live in sessions of their own (measured).
 func (c *child) Kill() error {
 	var errs []error
-	if !closed(c.done) {
+	rest := ours(c.runID) // before the leader's end hides whose children they are
+	if c.leads() {
 		errs = append(errs, c.guard.kill(c.pid))
 	}
-	for _, p := range ours(c.runID) {
-		if err := p.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, process.ErrorProcessNotRunning) {
-			errs = append(errs, err)
-		}
+	for _, p := range rest {
+		errs = append(errs, sendTo(p.pid, os.Kill, func() bool { return lives(p.pid, p.start) }))
 	}
 	return errors.Join(errs...)
 }
@@ -279,8 +306,8 @@ func (c *child) Remains() []int {
 		pids = append(pids, c.pid)
 	}
 	for _, p := range ours(c.runID) {
-		if !slices.Contains(pids, int(p.Pid)) {
-			pids = append(pids, int(p.Pid))
+		if p.pid != c.pid {
+			pids = append(pids, p.pid)
 		}
 	}
 	return pids

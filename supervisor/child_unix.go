@@ -12,13 +12,13 @@ import (
 
 // terminate asks the leader alone to end: its children have to survive the
 // drain (OpenClaw wants what systemd calls KillMode=mixed).
-func terminate(pid int) error { return ignoreGone(syscall.Kill(pid, syscall.SIGTERM)) }
+func (c *child) terminate() error { return sendTo(c.pid, syscall.SIGTERM, c.leads) }
 
 // guard ends everything of a child at once. Here it is the process group; what
 // left it is found by its run id.
 type guard struct{}
 
-func newGuard(*os.Process) guard { return guard{} }
+func newGuard(*os.Process) (guard, error) { return guard{}, nil }
 
 func (guard) kill(pid int) error {
 	return errors.Join(ignoreGone(syscall.Kill(-pid, syscall.SIGKILL)), ignoreGone(syscall.Kill(pid, syscall.SIGKILL)))
@@ -40,3 +40,6 @@ func exitOf(s *os.ProcessState) Exit {
 	}
 	return Exit{Code: s.ExitCode()}
 }
+
+// tellsGrowth: the system tells when a file that is held open grows.
+const tellsGrowth = true

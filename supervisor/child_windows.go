@@ -23,12 +23,12 @@ const CtrlCCommand = "__ctrl-c"
 
 // terminate sends Ctrl-C to the child's console; Node hears it as SIGINT, which
 // the gateway takes like SIGTERM.
-func terminate(pid int) error {
+func (c *child) terminate() error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(self, CtrlCCommand, strconv.Itoa(pid))
+	cmd := exec.Command(self, CtrlCCommand, strconv.Itoa(c.pid))
 	cmd.SysProcAttr = &syscall.SysProcAttr{HideWindow: true, CreationFlags: windows.CREATE_NO_WINDOW}
 	return cmd.Run()
 }
@@ -58,36 +58,37 @@ func SendCtrlC(pid int) error {
 // process in it (BEHAVIOUR M3).
 type guard struct{ job windows.Handle }
 
-func newGuard(p *os.Process) guard {
+func newGuard(p *os.Process) (guard, error) {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
-		return guard{}
+		return guard{}, err
 	}
-	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE}}
-	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation, uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
-	if err == nil {
-		var h windows.Handle
-		if h, err = windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(p.Pid)); err == nil {
-			err = windows.AssignProcessToJobObject(job, h)
-			windows.CloseHandle(h)
-		}
-	}
-	if err != nil {
+	if err := tie(job, p.Pid); err != nil {
 		windows.CloseHandle(job)
-		return guard{}
+		return guard{}, err
 	}
-	return guard{job}
+	return guard{job}, nil
 }
 
+func tie(job windows.Handle, pid int) error {
+	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE}}
+	if _, err := windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation, uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info))); err != nil {
+		return err
+	}
+	h, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(pid))
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(h)
+	return windows.AssignProcessToJobObject(job, h)
+}
+
+// kill ends everything in the job; without one, the process itself.
 func (g guard) kill(pid int) error {
 	if g.job != 0 {
 		return windows.TerminateJobObject(g.job, 1)
 	}
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return nil
-	}
-	return p.Kill()
+	return sendTo(pid, os.Kill, func() bool { return true })
 }
 
 func (g guard) close() {
@@ -98,3 +99,7 @@ func (g guard) close() {
 
 // exitOf reads how a process ended.
 func exitOf(s *os.ProcessState) Exit { return Exit{Code: s.ExitCode()} }
+
+// tellsGrowth: Windows tells of a file's growth when it is closed, not while its
+// writer holds it open.
+const tellsGrowth = false

@@ -651,7 +651,7 @@ func (g *generation) exitMeaning(e Exit) Cause {
 	switch {
 	case notice != nil && notice.Restarts:
 		return Cause{Code: InPlaceRestart, Detail: e.String()}
-	case notice != nil && e.Code == 0:
+	case notice != nil && e.Code <= 0 && e.Signal == "": // of an adopted process the code is not told
 		return Cause{Code: StoppedOutside}
 	case e.Signal != "":
 		return Cause{Code: Killed, Detail: e.String(), LastLine: g.lastLine()}

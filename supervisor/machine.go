@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -110,7 +111,11 @@ func (m *Machine) launch(s Spawn) openclaw.Launch {
 
 // Launch implements Host.
 func (m *Machine) Launch(ctx context.Context, r openclaw.Runtime, s Spawn) (Process, error) {
-	return startChild(r.Gateway(m.launch(s)), m.StateDir, m.RunID())
+	c, err := startChild(r.Gateway(m.launch(s)), m.StateDir, m.RunID(), m.Log)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Repair implements Host.
@@ -120,7 +125,11 @@ func (m *Machine) Repair(ctx context.Context, r openclaw.Runtime) (string, error
 
 // Orphan implements Host.
 func (m *Machine) Orphan(ctx context.Context) (Process, error) {
-	return adopt(m.StateDir, m.RunID(), m.Log)
+	c, err := adopt(m.StateDir, m.RunID(), m.Log)
+	if c == nil { // not a Process that is nil inside
+		return nil, err
+	}
+	return c, err
 }
 
 // Dial implements Host: straight to loopback, whatever proxies the user has.
@@ -235,45 +244,76 @@ func (m *Machine) Obstacle() (Cause, bool) {
 // runFile is what a later run needs to recognise the gateway of this one. All
 // three must match a living process before it counts as ours (BEHAVIOUR M2).
 type runFile struct {
-	PID     int    `json:"pid"`
-	Created int64  `json:"created"` // process start, Unix milliseconds as the system tells it
-	RunID   string `json:"runId"`
+	PID   int    `json:"pid"`
+	Start int64  `json:"start"` // of the process, in the unit that inspect gives
+	RunID string `json:"runId"`
+}
+
+// processInfo is what inspect tells of a process.
+type processInfo struct {
+	pid    int
+	parent int   // pid; 0 where the system does not tell reliably
+	start  int64 // with the pid it names one process until the next boot; the unit is the system's own
+	ended  bool  // a zombie: nothing runs any more
+}
+
+// lives reports whether pid is still the process that began at start.
+func lives(pid int, start int64) bool {
+	info, ok := inspect(pid)
+	return ok && info.start == start && !info.ended
 }
 
 // belongs reports whether a process carries the run id in its environment. A
 // process whose environment cannot be read does not count.
-func belongs(p *process.Process, runID string) bool {
-	env, err := p.Environ()
-	if err != nil {
-		return false
-	}
-	want := openclaw.RunIDVar + "=" + runID
-	for _, v := range env {
-		if v == want {
-			return true
-		}
-	}
-	return false
+func belongs(pid int, runID string) bool {
+	return bytes.Contains(environ(pid), []byte("\x00"+openclaw.RunIDVar+"="+runID+"\x00"))
 }
 
-// ours lists the living processes that carry the run id, ourselves excluded.
-func ours(runID string) []*process.Process {
-	all, err := process.Processes()
+// ours lists the living processes that carry the run id, with their
+// descendants: a command may have cleared its environment, and macOS shows that
+// of its own shells to nobody. Ourselves and our other children are left out.
+func ours(runID string) []processInfo {
+	all, err := process.Pids()
 	if err != nil {
 		return nil
 	}
-	var found []*process.Process
+	me := os.Getpid()
+	seen, carries := map[int]processInfo{}, map[int]bool{}
 	for _, p := range all {
-		if int(p.Pid) != os.Getpid() && belongs(p, runID) && !zombie(p) {
-			found = append(found, p)
+		pid := int(p)
+		if info, ok := inspect(pid); ok && !info.ended && pid != me {
+			seen[pid], carries[pid] = info, belongs(pid, runID)
+		}
+	}
+	var found []processInfo
+	for _, info := range seen {
+		// The bound is for a list that changed while it was read.
+		for pid, n := info.pid, 0; pid != me && n < len(seen); pid, n = seen[pid].parent, n+1 {
+			if carries[pid] {
+				found = append(found, info)
+				break
+			}
 		}
 	}
 	return found
 }
 
-func zombie(p *process.Process) bool {
-	status, err := p.Status()
-	return err != nil || len(status) > 0 && status[0] == process.Zombie
+// sendTo sends sig to a process that is what the caller means, and to no other:
+// the system's handle is taken before the look, so that a pid that changes hands
+// in between is not hit. A process that has ended is no error.
+func sendTo(pid int, sig os.Signal, means func() bool) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return nil
+	}
+	defer p.Release()
+	if !means() {
+		return nil
+	}
+	if err := p.Signal(sig); !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
 }
 
 // activity is a process's CPU time and whether it is stopped.

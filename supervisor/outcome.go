@@ -8,13 +8,16 @@ import (
 
 // Exit is how a process ended.
 type Exit struct {
-	Code   int    // exit code; -1 when a signal ended it
+	Code   int    // exit code; -1 when a signal ended it, or when the system does not tell
 	Signal string // name of the signal, for example "SIGKILL"; empty for an exit code
 }
 
 func (e Exit) String() string {
 	if e.Signal != "" {
 		return e.Signal
+	}
+	if e.Code < 0 {
+		return "exit code unknown"
 	}
 	return fmt.Sprintf("exit code %d", e.Code)
 }

@@ -60,7 +60,12 @@ func (g *generation) serve(ctx context.Context) error {
 			g.closed(closeOf(s))
 			return g.exit(ctx)
 		case <-s.Done():
-			g.lost(closeOf(s))
+			e := closeOf(s)
+			if e.Notice == nil && g.endsToo(ctx) { // one death, not a close and then an exit (BEHAVIOUR G3)
+				g.closed(e)
+				return g.exit(ctx)
+			}
+			g.lost(e)
 			return nil
 		case full := <-ready:
 			g.tell(func(st *Status) { st.GatewayReady = full })
@@ -115,6 +120,20 @@ func (g *generation) serve(ctx context.Context) error {
 			return g.leave(s, err)
 		}
 	}
+}
+
+// endsToo reports whether the process ends with its connection.
+func (g *generation) endsToo(ctx context.Context) bool {
+	if g.proc == nil {
+		return false
+	}
+	select {
+	case <-g.exited():
+		return true
+	case <-ctx.Done():
+	case <-time.After(lastWords):
+	}
+	return false
 }
 
 // leave ends serving on purpose. What follows goes on with the connection.

@@ -38,7 +38,7 @@ func TestA1_AStartShowsEveryPhaseAndField(t *testing.T) {
 		if st.Health.Reasons = nil; !same(st, want) {
 			t.Errorf("got  %+v\nwant %+v", st, want)
 		}
-		if up := s.Status().Uptime(time.Now()); up != 15*time.Second {
+		if up := s.Status().Uptime(time.Now()); up.Round(100*time.Millisecond) != 15*time.Second {
 			t.Errorf("up for %v", up)
 		}
 		if up := s.Status().Uptime(time.Now().Add(-24 * time.Hour)); up != 0 {

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"bytes"
 	"os"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -12,13 +13,21 @@ const (
 	// maxOutput is when a child's output file is cut back to nothing after it has
 	// been read: bounded disk, and no line lost unless the child floods.
 	maxOutput = 16 << 20
+	// maxUnread is how far a child may be ahead of us. Beyond that only the newest
+	// part is read: its last words matter most.
+	maxUnread = 4 * maxOutput
+	newest    = 1 << 20
+	// tailPoll is how often to look at a file when the system does not tell of changes.
+	tailPoll = 500 * time.Millisecond
 )
 
 // tail follows one output file of the child and hands out its lines.
 type tail struct {
 	path string
 	emit func(string)
+	poll bool // go by the clock even where the system tells of changes
 
+	buf     []byte
 	offset  int64
 	partial []byte // an unfinished line, at most maxLine bytes of it
 	cut     bool   // the unfinished line was longer: its rest is skipped
@@ -33,12 +42,19 @@ func (t *tail) run(done <-chan struct{}) {
 		return
 	}
 	defer f.Close()
-	changed, stop := watchFile(t.path)
-	defer stop()
+	w := watchFile(t.path, t.poll || !tellsGrowth)
+	defer w.stop()
 	for {
-		t.read(f)
+		var more chan struct{}
+		if t.read(f) {
+			more = make(chan struct{})
+			close(more)
+		}
 		select {
-		case <-changed:
+		case <-more:
+		case <-w.changes:
+		case <-w.errors: // changes may have been missed
+		case <-w.poll:
 		case <-done:
 			t.read(f)
 			t.flush()
@@ -47,37 +63,65 @@ func (t *tail) run(done <-chan struct{}) {
 	}
 }
 
-// watchFile returns a channel that receives when the file may have changed. When
-// the system cannot watch files only the end of the process makes the tail read.
-func watchFile(path string) (<-chan fsnotify.Event, func()) {
-	w, err := fsnotify.NewWatcher()
-	if err != nil {
-		return nil, func() {}
-	}
-	if err := w.Add(path); err != nil {
-		w.Close()
-		return nil, func() {}
-	}
-	return w.Events, func() { w.Close() }
+// watch tells when a file may have changed, by one of its channels.
+type watch struct {
+	changes <-chan fsnotify.Event
+	errors  <-chan error
+	poll    <-chan time.Time
+	stop    func()
 }
 
-func (t *tail) read(f *os.File) {
-	buf := make([]byte, tailChunk)
-	for {
-		n, err := f.ReadAt(buf, t.offset)
-		t.offset += int64(n)
-		t.take(buf[:n])
-		if err != nil || n == 0 {
-			break
+// watchFile asks the system for changes, and the clock where that does not work:
+// the number of watches is limited per user.
+func watchFile(path string, poll bool) watch {
+	if !poll {
+		w, err := fsnotify.NewWatcher()
+		if err == nil {
+			if w.Add(path) == nil {
+				return watch{changes: w.Events, errors: w.Errors, stop: func() { w.Close() }}
+			}
+			w.Close()
 		}
 	}
-	if t.offset > maxOutput {
-		// Whatever came between the last read and this is lost; the writer appends, so it goes on at the start.
-		if f.Truncate(0) == nil {
-			t.offset = 0
-		}
-	} else if info, err := f.Stat(); err == nil && info.Size() < t.offset {
-		t.offset = 0 // somebody else cut it
+	t := time.NewTicker(tailPoll)
+	return watch{poll: t.C, stop: t.Stop}
+}
+
+// read takes in what is there, but not for ever when the child is as fast as we
+// are: more says that it did not get to the end.
+func (t *tail) read(f *os.File) (more bool) {
+	if t.buf == nil {
+		t.buf = make([]byte, tailChunk)
+	}
+	t.catchUp(f)
+	more = true
+	for n := 0; more && n < maxOutput; {
+		got, err := f.ReadAt(t.buf, t.offset)
+		t.offset += int64(got)
+		t.take(t.buf[:got])
+		n += got
+		more = err == nil && got > 0
+	}
+	// Whatever came between the last read and this is lost; the writer appends, so it goes on at the start.
+	if (t.offset > maxOutput && !more || t.offset > maxUnread) && f.Truncate(0) == nil {
+		t.offset = 0
+	}
+	return more
+}
+
+// catchUp goes to the start of a file that somebody else has cut, and to the
+// newest part of one that has grown beyond all measure.
+func (t *tail) catchUp(f *os.File) {
+	info, err := f.Stat()
+	if err != nil {
+		return
+	}
+	switch unread := info.Size() - t.offset; {
+	case unread < 0:
+		t.offset = 0
+	case unread > maxUnread:
+		t.flush()
+		t.offset, t.cut = info.Size()-newest, true
 	}
 }
 

@@ -40,6 +40,10 @@ var ErrRunning = errors.New("clawtray is running already")
 type Instance struct {
 	lock *flock.Flock
 	net.Listener
+
+	// Problem is why there is no socket, and so no Listener: an old Windows, or a
+	// file system that has none. No command reaches such an instance.
+	Problem error
 }
 
 // Claim makes this process the one instance in dir and opens its socket there.
@@ -65,7 +69,7 @@ func Claim(dir string) (*Instance, error) {
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		return &Instance{lock: lock, Problem: err}, nil
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(err, l.Close(), lock.Unlock())
@@ -90,10 +94,19 @@ func private(dir string) error {
 }
 
 // Close ends the instance.
-func (i *Instance) Close() error { return errors.Join(i.Listener.Close(), i.lock.Unlock()) }
+func (i *Instance) Close() error {
+	if i.Problem != nil {
+		return i.lock.Unlock()
+	}
+	return errors.Join(i.Listener.Close(), i.lock.Unlock())
+}
 
 // Serve answers requests about s on l until ctx ends.
 func Serve(ctx context.Context, l net.Listener, s *supervisor.Supervisor) error {
+	if i, ok := l.(*Instance); ok && i.Problem != nil {
+		<-ctx.Done()
+		return nil
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
 		report, err := s.Report(r.Context())

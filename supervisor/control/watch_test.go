@@ -167,6 +167,7 @@ func TestStatusWatchIsALogForPeople(t *testing.T) {
 			synctest.Wait()
 			time.Sleep(time.Minute)
 			c.Do(ctx, supervisor.Request{Intent: supervisor.Start})
+			synctest.Wait() // the reader has everything
 			stop()
 		}()
 		text, err := io.ReadAll(out)

@@ -1,0 +1,89 @@
+package supervisor
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// J1: where the system tells nothing of changes, the output is read all the same.
+func TestJ1_WithoutFileEvents(t *testing.T) {
+	path := filepath.Join(tempDir(t), stdoutName)
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines, done, ended := make(chan string, 1), make(chan struct{}), make(chan struct{})
+	tl := &tail{path: path, poll: true, emit: func(s string) { lines <- s }}
+	go func() {
+		tl.run(done)
+		close(ended)
+	}()
+	f.WriteString("first\n")
+	if got := <-lines; got != "first" {
+		t.Errorf("got %q", got)
+	}
+	f.WriteString("second\n")
+	if got := <-lines; got != "second" {
+		t.Errorf("got %q", got)
+	}
+	close(done)
+	<-ended
+}
+
+// J1: what a child wrote faster than we read is skipped but for the newest part,
+// the file is cut back, and reading goes on from its new start.
+func TestJ1_FarBehind(t *testing.T) {
+	path := filepath.Join(tempDir(t), stdoutName)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var got []string
+	tl := &tail{path: path, emit: func(s string) { got = append(got, s) }}
+	f.WriteString("first\nhalf a li")
+	tl.read(f)
+	f.WriteString("ne\n" + strings.Repeat("x", 2*maxUnread) + "\nlast\n")
+	for tl.read(f) {
+	}
+	f.WriteString("after\n")
+	tl.read(f)
+	if want := []string{"first", "half a li", "last", "after"}; !slices.Equal(got, want) {
+		t.Errorf("got %d lines: %.200q", len(got), got)
+	}
+	if info, err := f.Stat(); err != nil || info.Size() > newest {
+		t.Errorf("the file has %d bytes, %v", info.Size(), err)
+	}
+}
+
+// J1: reading what is there ends, however fast the child is.
+func TestJ1_ReadingEnds(t *testing.T) {
+	path := filepath.Join(tempDir(t), stdoutName)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines := 0
+	twice := strings.Repeat(strings.Repeat("y", maxLine-1)+"\n", 2)
+	tl := &tail{path: path, emit: func(string) { // each line is answered with two
+		if lines++; lines*maxLine < 2*maxOutput {
+			f.WriteString(twice)
+		}
+	}}
+	f.WriteString("go\n")
+	for !tl.read(f) {
+		if lines*maxLine >= 2*maxOutput {
+			t.Fatal("it has read everything at once")
+		}
+	}
+	for tl.read(f) {
+	}
+	if info, err := f.Stat(); err != nil || info.Size() > newest {
+		t.Errorf("the file has %d bytes, %v", info.Size(), err)
+	}
+}
