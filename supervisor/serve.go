@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -178,18 +179,24 @@ func (g *generation) checkAfterSleep(ctx context.Context, s *rpc.Session) {
 	}
 }
 
+// breakerWindow is how long a gateway that keeps its channels off waits after its
+// start before it tries them again (measured, OpenClaw 2026.9.6; its clock for
+// that ticks from a few seconds after the start).
+const breakerWindow = 5*time.Minute + 10*time.Second
+
 // lookAtBreaker shows whether the gateway keeps its channels off after unclean
-// ends of its own counting (BEHAVIOUR B10).
+// ends of its own counting, and until when (BEHAVIOUR B10).
 func (g *generation) lookAtBreaker(ctx context.Context, suppressed *atomic.Bool) {
 	r, err := g.readyz(ctx)
 	if err != nil {
 		return
 	}
 	suppressed.Store(len(r.Suppressed) > 0)
+	until := time.Now().Add(breakerWindow - r.Uptime + time.Minute).Truncate(time.Minute) // in full minutes, so that it stays the same
 	g.tell(func(st *Status) {
 		st.Health = st.Health.without(ReasonSafeMode)
 		if len(r.Suppressed) > 0 {
-			st.Health = st.Health.with(reason(ReasonSafeMode, r.Suppressed))
+			st.Health = st.Health.with(reason(ReasonSafeMode, strings.Join(r.Suppressed, ", ")+until.Format(", until about 15:04")))
 		}
 	})
 }
