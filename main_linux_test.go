@@ -36,13 +36,11 @@ var binary string
 // sideBySide is how many tests with a gateway run at once, unless -parallel says
 // otherwise. They wait for minutes and work for seconds, so it is more than
 // there are processors; each gateway takes up to 1 GB of memory.
-const sideBySide = "6"
+const sideBySide = "4"
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		f.Value.Set(sideBySide)
-	}
+	flag.Set("test.parallel", sideBySide)
+	flag.Parse() // takes -parallel, if it is given
 	dir, err := os.MkdirTemp("", "clawtray-test-")
 	if err != nil {
 		panic(err)
