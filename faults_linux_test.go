@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -72,8 +73,7 @@ func TestM1_SecondGateway(t *testing.T) {
 	}
 
 	u.port = freePort(t)
-	node, entry := realRuntime(t)
-	u.write(".config/clawtray/clawtray.toml", fmt.Sprintf("port = %d\nnode = %q\nopenclaw = %q\n", u.port, node, entry))
+	u.configure()
 	u.run()
 	s = u.until("an error", func(s supervisor.Status) bool { return s.State == supervisor.Failed })
 	if s.Cause.Code != supervisor.StateDirOwned {
@@ -152,9 +152,7 @@ func TestG4_StoppedFromOutside(t *testing.T) {
 // TestH4_WrongToken: the gateway's own configuration beats our token; that is
 // said once, with where the two come from, and the gateway is left alone.
 func TestH4_WrongToken(t *testing.T) {
-	t.Parallel()
-	node, entry := realRuntime(t)
-	u := newUser(t, fmt.Sprintf("node = %q\nopenclaw = %q\ntoken = \"the-one-that-is-wrong\"", node, entry))
+	u := withGateway(t, `token = "the-one-that-is-wrong"`)
 	u.write(".openclaw/openclaw.json", `{"gateway": {"mode": "local", "auth": {"token": "the-one-that-counts"}}}`)
 	u.run()
 	s := u.until("an error", func(s supervisor.Status) bool { return s.State == supervisor.Failed })
@@ -179,4 +177,60 @@ func TestB7_StateDirectoryIsAFile(t *testing.T) {
 	}
 	u.must("quit")
 	<-u.ended
+}
+
+// TestB7_StateDirectoryIsReadOnly is final and nothing for doctor, on the first
+// start as on a later one.
+func TestB7_StateDirectoryIsReadOnly(t *testing.T) {
+	for _, name := range []string{"new", "used before"} {
+		t.Run(name, func(t *testing.T) {
+			u := withGateway(t)
+			u.write(".openclaw/openclaw.json", `{"gateway": {"mode": "local"}}`)
+			if name == "used before" {
+				u.run()
+				u.until("running", running)
+				u.must("quit")
+				<-u.ended
+			}
+			readOnly(t, filepath.Join(u.home, ".openclaw"))
+			u.run()
+			s := u.until("an end", func(s supervisor.Status) bool { return running(s) || s.State == supervisor.Failed })
+			if s.State != supervisor.Failed || s.Cause.Code != supervisor.StateDirUnusable || !strings.Contains(s.Error, ".openclaw") {
+				t.Errorf("status %+v", s)
+			}
+			u.must("quit")
+			<-u.ended
+			if log, _ := os.ReadFile(filepath.Join(u.home, ".local/state/clawtray/clawtray.log")); strings.Contains(string(log), "running openclaw doctor") {
+				t.Error("doctor was run for a directory that cannot be written")
+			}
+		})
+	}
+}
+
+// readOnly makes a directory one that nothing can be written to. File modes do
+// not bind root, so root mounts it over itself.
+func readOnly(t *testing.T, dir string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		if err := os.Chmod(dir, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Chmod(dir, 0o700) })
+		return
+	}
+	err := syscall.Mount(dir, dir, "", syscall.MS_BIND, "")
+	if errors.Is(err, syscall.EPERM) && os.Getenv("CI") != "true" {
+		t.Skip("root without the right to mount cannot make a directory read-only; run this as another user")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := syscall.Mount("", dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"net"
@@ -32,7 +33,14 @@ const patience = 4 * time.Minute
 // binary is the program under test, built once.
 var binary string
 
+// sideBySide is how many tests with a gateway run at once, unless -parallel says
+// otherwise. They wait for minutes and work for seconds, so it is more than
+// there are processors; each gateway takes up to 1 GB of memory.
+const sideBySide = "4"
+
 func TestMain(m *testing.M) {
+	flag.Set("test.parallel", sideBySide)
+	flag.Parse() // takes -parallel, if it is given
 	dir, err := os.MkdirTemp("", "clawtray-test-")
 	if err != nil {
 		panic(err)
@@ -49,14 +57,15 @@ func TestMain(m *testing.M) {
 
 // user is a person with an empty home, a port of their own, and clawtray.
 type user struct {
-	t       *testing.T
-	home    string
-	port    int
-	env     []string
-	client  *control.Client
-	process *exec.Cmd
-	ended   chan struct{}
-	output  bytes.Buffer // of clawtray; read after ended
+	t        *testing.T
+	home     string
+	port     int
+	settings string // of clawtray, TOML without the port
+	env      []string
+	client   *control.Client
+	process  *exec.Cmd
+	ended    chan struct{}
+	output   bytes.Buffer // of clawtray; read after ended
 }
 
 // realRuntime returns the Node and OpenClaw that `make test` installs.
@@ -83,19 +92,26 @@ func newUser(t *testing.T, settings string) *user {
 	}
 	// No test talks to the chat services a developer may have configured.
 	u.env = append(u.env, "HOME="+u.home, "OPENCLAW_SKIP_CHANNELS=1")
-	u.write(".config/clawtray/clawtray.toml", fmt.Sprintf("port = %d\n%s\n", u.port, settings))
+	u.settings = settings
+	u.configure()
 	u.client = control.NewClient(filepath.Join(u.home, ".local/state/clawtray/run"))
 	t.Cleanup(u.cleanUp)
 	return u
 }
 
-// withGateway is a user who has the real runtime. Such tests wait more than they
-// work, so they run side by side.
-func withGateway(t *testing.T) *user {
+// withGateway is a user who has the real runtime, and further settings. Such
+// tests wait more than they work, so they run side by side.
+func withGateway(t *testing.T, settings ...string) *user {
 	t.Helper()
 	t.Parallel()
 	node, entry := realRuntime(t)
-	return newUser(t, fmt.Sprintf("node = %q\nopenclaw = %q", node, entry))
+	return newUser(t, fmt.Sprintf("node = %q\nopenclaw = %q\n%s", node, entry, strings.Join(settings, "\n")))
+}
+
+// configure writes clawtray's settings: the user's own and then further ones.
+func (u *user) configure(settings ...string) {
+	u.t.Helper()
+	u.write(".config/clawtray/clawtray.toml", fmt.Sprintf("port = %d\n%s\n%s\n", u.port, u.settings, strings.Join(settings, "\n")))
 }
 
 func freePort(t *testing.T) int {
@@ -378,8 +394,12 @@ func TestM3_OurDeath(t *testing.T) {
 	<-u.ended
 	eventually(t, "nothing of the dead clawtray is left", func() bool { return len(u.marked()) == 0 })
 	u.run()
-	if s := u.until("running", running); s.PID == first.PID || s.Mode != supervisor.Managed {
+	s := u.until("running", running)
+	if s.PID == first.PID || s.Mode != supervisor.Managed {
 		t.Errorf("after the second start: %+v", s)
+	}
+	if g := u.gateways(); !slices.Equal(g, []int{s.PID}) {
+		t.Errorf("the gateways are %v, not only %d", g, s.PID)
 	}
 	u.must("quit")
 	<-u.ended

@@ -232,8 +232,8 @@ func TestB10_SuppressedChannelsAreShownWithTheirEnd(t *testing.T) {
 		s.start()
 		began := s.Status().StartedAt
 		st := s.until("the reason", hasReason(ReasonSafeMode))
-		until := began.Add(breakerWindow).Format("15:04")
-		if text := textOf(st, ReasonSafeMode); st.State != Running || st.Health.Level != Degraded || !strings.Contains(text, "telegram, slack; until about "+until) {
+		until := began.Add(breakerWindow + time.Minute).Truncate(time.Minute).Format("15:04")
+		if text := textOf(st, ReasonSafeMode); st.State != Running || st.Health.Level != Degraded || !strings.Contains(text, "telegram, slack, until about "+until) {
 			t.Errorf("health %+v, want until %s", st.Health, until)
 		}
 		time.Sleep(breakerWindow)

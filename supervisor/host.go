@@ -84,7 +84,8 @@ type Process interface {
 	Exit() Exit
 	// Owns reports whether pid is the process or belongs to it.
 	Owns(pid int) bool
-	// Activity is its CPU time so far and whether it is stopped (SIGSTOP, debugger).
+	// Activity is the CPU time it used or, where the system tells, waited for, so
+	// far, and whether it is stopped (SIGSTOP, debugger).
 	Activity() (cpu time.Duration, stopped bool, err error)
 	// Terminate asks the leader to end (SIGTERM; Ctrl-C on Windows).
 	Terminate() error

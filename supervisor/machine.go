@@ -316,7 +316,8 @@ func sendTo(pid int, sig os.Signal, means func() bool) error {
 	return nil
 }
 
-// activity is a process's CPU time and whether it is stopped.
+// activity is the CPU time that a process used, or wanted and did not get, and
+// whether it is stopped.
 func activity(pid int) (time.Duration, bool, error) {
 	p, err := process.NewProcess(int32(pid))
 	if err != nil {
@@ -328,5 +329,6 @@ func activity(pid int) (time.Duration, bool, error) {
 	}
 	status, err := p.Status()
 	stopped := err == nil && len(status) > 0 && status[0] == process.Stop
-	return time.Duration((times.User + times.System) * float64(time.Second)), stopped, nil
+	used := time.Duration((times.User + times.System) * float64(time.Second))
+	return used + waited(pid), stopped, nil
 }

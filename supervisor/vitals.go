@@ -19,9 +19,10 @@ const (
 	// loadPatience is how long a gateway may be under load before it is said. Every
 	// start of a gateway is such a time (measured).
 	loadPatience = 30 * time.Second
-	// breakerWindow is how long the gateway's crash-loop breaker remembers an
-	// unclean end (measured: 3 within 300,000 ms, OpenClaw 2026.8 and 2026.9).
-	breakerWindow = 5 * time.Minute
+	// breakerWindow is how long a gateway that keeps its channels off waits after
+	// its start before it tries them again (measured, OpenClaw 2026.9.6; its clock
+	// for that ticks from a few seconds after the start).
+	breakerWindow = 5*time.Minute + 10*time.Second
 )
 
 // awaitReadiness follows /readyz until the gateway says that it is ready. Old
@@ -63,8 +64,8 @@ func (g *generation) lookAtBreaker(ctx context.Context, suppressed *atomic.Bool)
 // the breaker has forgotten the unclean ends before this start.
 func safeMode(r rpc.Readiness, now time.Time) string {
 	text := strings.Join(r.Suppressed, ", ")
-	if until := now.Add(breakerWindow - r.Uptime); until.After(now) {
-		text += "; until about " + until.Format("15:04")
+	if left := breakerWindow - r.Uptime; left > 0 { // in full minutes, so that it stays the same
+		text += now.Add(left + time.Minute).Truncate(time.Minute).Format(", until about 15:04")
 	}
 	return text
 }
