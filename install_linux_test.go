@@ -115,6 +115,30 @@ func TestN3_InstallCommandWithARuntime(t *testing.T) {
 	}
 }
 
+// TestN3_InstallFromTheMenu runs inside the supervisor: with the phase to see, and
+// an error that says what to do.
+func TestN3_InstallFromTheMenu(t *testing.T) {
+	u := newUser(t, "")
+	u.env = []string{"HOME=" + u.home, "npm_config_registry=http://127.0.0.1:9"} // nobody listens there
+	u.run()
+	u.until("an error", func(s supervisor.Status) bool { return s.State == supervisor.Failed })
+	asked := make(chan error, 1)
+	go func() {
+		_, err := u.client.Do(t.Context(), supervisor.Request{Intent: supervisor.Install})
+		asked <- err
+	}()
+	u.until("the installation", func(s supervisor.Status) bool { return s.Phase == supervisor.Installing && s.Install != nil })
+	if err := <-asked; err == nil || !strings.Contains(err.Error(), "Check the network") {
+		t.Errorf("answered with %v", err)
+	}
+	s := u.until("an error", func(s supervisor.Status) bool { return s.State == supervisor.Failed })
+	if s.Cause.Code != supervisor.InstallFailed || s.Cause.Action() != supervisor.ActInstall || s.Install != nil {
+		t.Errorf("status %+v", s)
+	}
+	u.must("quit")
+	<-u.ended
+}
+
 // TestN3_RemoveWaitsForTheGateway: what the gateway runs from stays, also when
 // the process itself is another program's, as with a Node from elsewhere.
 func TestN3_RemoveWaitsForTheGateway(t *testing.T) {

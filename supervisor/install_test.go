@@ -100,6 +100,38 @@ func TestN3_StopCancelsAnInstallation(t *testing.T) {
 	})
 }
 
+// Asked for while the ladder goes down, and then overruled by another stop, it is
+// forgotten: the next start is only a start.
+func TestN3_AnOverruledInstallationIsForgotten(t *testing.T) {
+	installs := 0
+	slow := func(t *testing.T) *fakeHost {
+		h := behaving(behaviour{listen: time.Second, stop: 3 * time.Second})(t)
+		h.install = func(context.Context, bool, func(InstallProgress)) error { installs++; return nil }
+		return h
+	}
+	play(t, slow, nil, func(s *scene) {
+		s.start()
+		s.now()
+		ask := func(i Intent) { go s.Do(s.t.Context(), Request{Intent: i}); synctest.Wait() }
+		ask(Stop)
+		ask(Install)
+		ask(Stop)
+		s.until("stopped", in(Stopped))
+		s.start()
+		if installs != 0 {
+			t.Errorf("%d installations", installs)
+		}
+		s.now()
+		ask(Stop)
+		ask(Install)
+		s.until("starting again", in(Starting))
+		s.until("running", in(Running))
+		if installs != 1 {
+			t.Errorf("%d installations, want one after the stop", installs)
+		}
+	})
+}
+
 func TestN3_InstallFails(t *testing.T) {
 	fails := func(t *testing.T) *fakeHost {
 		h := bare(t)
