@@ -72,6 +72,13 @@ func TestN3_InstallThenStart(t *testing.T) {
 			t.Errorf("afterwards: %+v, %d launches", st.Install, s.host.launches())
 		}
 		s.must(Request{Intent: Install}, ResultAlreadyRunning)
+		s.now()
+		before := len(s.trace)
+		s.host.current().finish(Exit{Code: 1})
+		s.until("back", func(st Status) bool { return st.State == Running && st.PID == 1001 })
+		if slices.ContainsFunc(s.trace[before:], func(st Status) bool { return st.Phase == Installing }) {
+			t.Error("installed again after a crash")
+		}
 	})
 }
 
