@@ -142,7 +142,7 @@ func TestN3_KilledAtAnyByte(t *testing.T) {
 	}()
 	var room atomic.Int64 // bytes that may still be sent
 	var victim atomic.Pointer[os.Process]
-	s.reg.fault = func(w http.ResponseWriter, r *http.Request) bool {
+	cut := func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.Contains(r.URL.Path, "/-/") {
 			// As the registry, but through a pipe that ends.
 			http.ServeContent(&cutWriter{w, &room, &victim}, r, "", noTime, strings.NewReader(string(s.reg.tarballs[strings.Split(r.URL.Path, "/")[1]])))
@@ -150,6 +150,7 @@ func TestN3_KilledAtAnyByte(t *testing.T) {
 		}
 		return false
 	}
+	s.reg.change(func() { s.reg.fault = cut })
 	size := int64(len(s.reg.tarballs[nodePackage()]) + len(s.reg.tarballs["npm"]))
 	for n := range 12 {
 		room.Store(1 + dice.Int64N(size/6))
@@ -167,7 +168,7 @@ func TestN3_KilledAtAnyByte(t *testing.T) {
 		}
 		s.works0("2026.8.2")
 	}
-	s.reg.fault = nil
+	s.reg.change(func() { s.reg.fault = nil })
 	s.tidy()
 	if s.reg.count("bytes=") == 0 {
 		t.Error("nothing was resumed")
@@ -218,7 +219,7 @@ func TestN3_KilledInTheMiddle(t *testing.T) {
 				t.Fatalf("ended with %v", err)
 			}
 			s.works0("2026.8.2")
-			s.reg.tarballs[nodePackage()], s.reg.tarballs["npm"] = node, npm
+			s.reg.change(func() { s.reg.tarballs[nodePackage()], s.reg.tarballs["npm"] = node, npm })
 			s.tidy()
 		})
 	}
@@ -238,7 +239,7 @@ func TestN3_KilledWhileAnotherWaits(t *testing.T) {
 	half := len(s.reg.tarballs[nodePackage()]) / 2
 	sent, waiting := make(chan struct{}), make(chan struct{})
 	var first atomic.Bool
-	s.reg.fault = func(w http.ResponseWriter, r *http.Request) bool {
+	stall := func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasPrefix(r.URL.Path, "/"+nodePackage()+"/-/") || !first.CompareAndSwap(false, true) {
 			return false
 		}
@@ -249,6 +250,7 @@ func TestN3_KilledWhileAnotherWaits(t *testing.T) {
 		<-r.Context().Done()
 		return true
 	}
+	s.reg.change(func() { s.reg.fault = stall })
 	one := s.process("2026.9.6", 0)
 	if err := one.Start(); err != nil {
 		t.Fatal(err)

@@ -231,11 +231,13 @@ func (reg *fakeRegistry) cut(prefix string, n int) {
 }
 
 func (s *site) node(script string) {
-	s.reg.tarballs[nodePackage()] = pack(s.t, entry{name: "package/bin/node", content: script})
+	packed := pack(s.t, entry{name: "package/bin/node", content: script})
+	s.reg.change(func() { s.reg.tarballs[nodePackage()] = packed })
 }
 
 func (s *site) npm(script string) {
-	s.reg.tarballs["npm"] = pack(s.t, entry{name: "package/bin/npm-cli.js", content: script}, entry{name: "package/bin/npx-cli.js"})
+	packed := pack(s.t, entry{name: "package/bin/npm-cli.js", content: script}, entry{name: "package/bin/npx-cli.js"})
+	s.reg.change(func() { s.reg.tarballs["npm"] = packed })
 }
 
 func TestN3_FaultsLeaveTheOldRuntime(t *testing.T) {
