@@ -14,10 +14,10 @@ GO = $(eval GO := $(or $(shell sh packaging/bootstrap.sh),$(error no Go to build
 # Runs a script with that Go first in its PATH.
 SCRIPT = PATH="$(dir $(GO)):$$PATH" sh packaging/
 
-.PHONY: help build run test lint bench dist clean
+.PHONY: help build run test test-matrix lint bench dist clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 13
 
 build: ## build build/clawtray
 	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o build/clawtray .
@@ -28,6 +28,9 @@ run: build ## build it, get Node and OpenClaw if they are missing, and run it
 
 test: build ## run every check and every test (installs the tools it needs on Debian)
 	@$(SCRIPT)test.sh
+
+test-matrix: build ## live a life with each version of OpenClaw
+	@$(SCRIPT)matrix.sh
 
 lint: ## look at the code without running it
 	@sh packaging/packages.sh lint

@@ -72,6 +72,13 @@ func TestN3_InstallThenStart(t *testing.T) {
 			t.Errorf("afterwards: %+v, %d launches", st.Install, s.host.launches())
 		}
 		s.must(Request{Intent: Install}, ResultAlreadyRunning)
+		s.now()
+		before := len(s.trace)
+		s.host.current().finish(Exit{Code: 1})
+		s.until("back", func(st Status) bool { return st.State == Running && st.PID == 1001 })
+		if slices.ContainsFunc(s.trace[before:], func(st Status) bool { return st.Phase == Installing }) {
+			t.Error("installed again after a crash")
+		}
 	})
 }
 
@@ -96,6 +103,38 @@ func TestN3_StopCancelsAnInstallation(t *testing.T) {
 		}
 		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != OpenClawMissing {
 			t.Errorf("a start after a cancelled installation: %v", err)
+		}
+	})
+}
+
+// Asked for while the ladder goes down, and then overruled by another stop, it is
+// forgotten: the next start is only a start.
+func TestN3_AnOverruledInstallationIsForgotten(t *testing.T) {
+	installs := 0
+	slow := func(t *testing.T) *fakeHost {
+		h := behaving(behaviour{listen: time.Second, stop: 3 * time.Second})(t)
+		h.install = func(context.Context, bool, func(InstallProgress)) error { installs++; return nil }
+		return h
+	}
+	play(t, slow, nil, func(s *scene) {
+		s.start()
+		s.now()
+		ask := func(i Intent) { go s.Do(s.t.Context(), Request{Intent: i}); synctest.Wait() }
+		ask(Stop)
+		ask(Install)
+		ask(Stop)
+		s.until("stopped", in(Stopped))
+		s.start()
+		if installs != 0 {
+			t.Errorf("%d installations", installs)
+		}
+		s.now()
+		ask(Stop)
+		ask(Install)
+		s.until("starting again", in(Starting))
+		s.until("running", in(Running))
+		if installs != 1 {
+			t.Errorf("%d installations, want one after the stop", installs)
 		}
 	})
 }

@@ -121,12 +121,12 @@ func (reg *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reg.mu.Lock()
 	reg.requests = append(reg.requests, strings.TrimSpace(r.URL.Path+" "+r.Header.Get("Range")))
 	fault := reg.fault
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	tarball, known := reg.tarballs[parts[0]]
 	reg.mu.Unlock()
 	if fault != nil && fault(w, r) {
 		return
 	}
-	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	tarball, known := reg.tarballs[parts[0]]
 	switch {
 	case !known && parts[0] != "openclaw":
 		http.NotFound(w, r)
@@ -145,7 +145,17 @@ func (reg *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// change lets a test change the registry under an installer that is another process: without it
+// nothing orders the change and the request before.
+func (reg *fakeRegistry) change(f func()) {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	f()
+}
+
 func (reg *fakeRegistry) describe(name, version string) manifest {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
 	if version == "latest" {
 		version = reg.latest
 	}

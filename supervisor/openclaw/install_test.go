@@ -131,6 +131,10 @@ var faults = []struct {
 		s.reg.hashes["npm"] = s.reg.describe("npm", npmVersion).Dist.Integrity
 		s.reg.tarballs["npm"] = pack(s.t, entry{name: "package/bin/npm-cli.js", content: "evil"})
 	}, BadHash, "npm 11.19.1"},
+	{"tarball longer than it should be", func(s *site) {
+		s.reg.hashes["npm"] = s.reg.describe("npm", npmVersion).Dist.Integrity
+		s.reg.tarballs["npm"] = append(slices.Clone(s.reg.tarballs["npm"]), "and more"...)
+	}, BadHash, "npm 11.19.1"},
 	{"garbage description", func(s *site) { s.reg.answer("/npm/11.19.1", 200, "<html>Sign in to the hotel") }, BadRegistry, "is not JSON"},
 	{"description of another package", func(s *site) {
 		s.reg.answer("/npm/11.19.1", 200, `{"name":"nmp","version":"1.0.0","dist":{"tarball":"x"}}`)
@@ -146,6 +150,10 @@ var faults = []struct {
 	{"package not there", func(s *site) { delete(s.reg.tarballs, "npm") }, NotFound, "404 Not Found"},
 	{"token wanted", func(s *site) { s.reg.answer("/npm", 401, "") }, Unauthorized, "401"},
 	{"forbidden", func(s *site) { s.reg.answer("/npm", 403, "") }, Unauthorized, "403"},
+	{"proxy wants a password", func(s *site) { s.reg.answer("/npm", 407, "") }, Offline, "proxy settings"},
+	{"proxy gone", func(s *site) {
+		s.o.Env = append(s.o.Env, "npm_config_registry=http://npm.example", "npm_config_proxy=http://127.0.0.1:9")
+	}, Offline, "refused"},
 	{"registry broken", func(s *site) { s.reg.answer("/npm", 503, "") }, Offline, "503"},
 	{"registry gone", func(s *site) { s.reg.Close() }, Offline, "refused"},
 	{"tarball not there", func(s *site) { s.reg.answer("/npm/-/", 404, "") }, NotFound, ""},
@@ -223,11 +231,13 @@ func (reg *fakeRegistry) cut(prefix string, n int) {
 }
 
 func (s *site) node(script string) {
-	s.reg.tarballs[nodePackage()] = pack(s.t, entry{name: "package/bin/node", content: script})
+	packed := pack(s.t, entry{name: "package/bin/node", content: script})
+	s.reg.change(func() { s.reg.tarballs[nodePackage()] = packed })
 }
 
 func (s *site) npm(script string) {
-	s.reg.tarballs["npm"] = pack(s.t, entry{name: "package/bin/npm-cli.js", content: script}, entry{name: "package/bin/npx-cli.js"})
+	packed := pack(s.t, entry{name: "package/bin/npm-cli.js", content: script}, entry{name: "package/bin/npx-cli.js"})
+	s.reg.change(func() { s.reg.tarballs["npm"] = packed })
 }
 
 func TestN3_FaultsLeaveTheOldRuntime(t *testing.T) {
@@ -237,7 +247,7 @@ func TestN3_FaultsLeaveTheOldRuntime(t *testing.T) {
 			s.o.OpenClawVersion = "2026.8.2"
 			old := s.must("2026.8.2")
 			s.o.OpenClawVersion = "2026.9.6"
-			good := s.reg.tarballs
+			good, env := s.reg.tarballs, s.o.Env
 			s.reg.tarballs = map[string][]byte{nodePackage(): good[nodePackage()], "npm": good["npm"]}
 			f.do(s)
 			_, err := s.install(t.Context())
@@ -259,7 +269,7 @@ func TestN3_FaultsLeaveTheOldRuntime(t *testing.T) {
 			if f.name == "registry gone" {
 				return
 			}
-			s.reg.tarballs, s.reg.fault, s.reg.hashes, s.space = good, nil, map[string]string{}, nil
+			s.reg.tarballs, s.reg.fault, s.reg.hashes, s.space, s.o.Env = good, nil, map[string]string{}, nil, env
 			if r := s.must("2026.9.6"); r.Dir == old.Dir {
 				t.Error("nothing was switched")
 			}

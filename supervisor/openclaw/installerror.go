@@ -129,7 +129,7 @@ func statusKind(status int) InstallKind {
 		return Unauthorized
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		return NotFound
-	case status == http.StatusTooManyRequests, status >= 500:
+	case status == http.StatusTooManyRequests, status == http.StatusProxyAuthRequired, status >= 500:
 		return Offline
 	}
 	return BadRegistry

@@ -126,6 +126,9 @@ func Check(ctx context.Context, o InstallOptions) (Condition, error) {
 
 // users are the processes whose program is in dir.
 func users(ctx context.Context, dir string) []int32 {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
 	list, _ := process.ProcessesWithContext(ctx)
 	var pids []int32
 	for _, p := range list {

@@ -153,7 +153,13 @@ func TestN3_RemoveRefusesWhileInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := s.names()
-	s.kind(Remove(t.Context(), s.o.DataDir), InUse, "a program still runs from it")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(s.o.DataDir, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{s.o.DataDir, link} {
+		s.kind(Remove(t.Context(), dir), InUse, "a program still runs from it")
+	}
 	if after := s.names(); !slices.Equal(before, after) {
 		t.Errorf("removed in part: %q of %q is left", after, before)
 	}
