@@ -207,9 +207,12 @@ func (g *generation) perform(ctx context.Context, s *rpc.Session, c command) err
 // costs half of a start. Where it cannot, or the work does not end, the
 // generation ends and the next one starts (BEHAVIOUR D, C4).
 func (g *generation) restart(ctx context.Context, s *rpc.Session, c command) error {
-	full := &order{For: "restart", Drain: g.p.DrainRestart, Cause: c.cause}
+	full := &order{For: "restart", Drain: c.drain, Cause: c.cause}
 	if c.now {
 		full.Drain = 0
+		return full
+	}
+	if c.fresh && c.intent == Restart {
 		return full
 	}
 	const method = "gateway.restart.request"
@@ -238,7 +241,7 @@ func (g *generation) restart(ctx context.Context, s *rpc.Session, c command) err
 	}
 	g.tell(func(st *Status) { st.StoppingFor, st.Cause = "restart", c.cause })
 	if answer.Status == "deferred" {
-		if g.awaitWork(ctx, s, g.p.DrainRestart) {
+		if g.awaitWork(ctx, s, c.drain) {
 			full.Drain = 0
 			return full
 		}
@@ -246,7 +249,7 @@ func (g *generation) restart(ctx context.Context, s *rpc.Session, c command) err
 	// The close follows within a second (measured); the process restarting in place is seen by serve.
 	select {
 	case <-ctx.Done():
-	case <-time.After(g.p.DrainRestart):
+	case <-time.After(c.drain):
 		if g.mode == Managed {
 			full.Drain = 0
 			return full

@@ -134,6 +134,7 @@ type owner struct {
 	quit    *pending // the ladder of a Quit is under way, or done
 	repair  bool     // the next generation runs doctor first
 
+	next       *Settings   // what the next start of the gateway uses; nil: nothing new
 	failures   int         // how often State became Failed
 	quietUntil time.Time   // after sleep: nothing counts, nobody is told
 	burst      *time.Timer // ends the debounce of programmatic restarts and of reloads
@@ -155,7 +156,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer close(s.ended) // before the wait: a helper may be about to send
 	beside, end := context.WithCancel(context.Background())
 	defer end()
-	helpers.Go(func() { s.watchClock(beside) })
+	tend := s.cfg.Policy.Tend // the owner's to change from here on
+	helpers.Go(func() { s.watchClock(beside, tend) })
 	helpers.Go(func() { s.checkEnvironment(beside) })
 	done := ctx.Done()
 	for !o.finished() {
@@ -203,6 +205,9 @@ func (o *owner) take(p *pending) {
 	case Stop:
 		o.stop(p, &order{For: "stop", Drain: o.cfg.Policy.DrainStop, Cause: cause})
 	case Restart, Reload:
+		if p.request.Intent == Reload && o.cfg.OnReload != nil {
+			o.cfg.OnReload()
+		}
 		o.restart(p, cause)
 	case Quit:
 		o.quitting(p, cause)
@@ -229,8 +234,8 @@ func (o *owner) start(p *pending, cause Cause) {
 	case o.gen.ending: // over launches again
 	case o.status.State == Running:
 		p.finish(o.status, Answer{Result: ResultAlreadyRunning, Message: "The gateway is running already."}, nil)
-	case o.status.State == Failed && o.status.Cause.Code == AttachedGone:
-		o.end(&order{For: "restart", Cause: cause}) // somebody else's is gone: start our own
+	case o.status.State == Failed && (o.status.Cause.Code == AttachedGone || len(o.status.Pending) > 0):
+		o.end(&order{For: "restart", Cause: cause}) // somebody else's is gone, or other settings may help: start afresh
 	default:
 		poke(o.gen.retry)
 	}
@@ -289,7 +294,7 @@ func (o *owner) restart(p *pending, cause Cause) {
 		if p.request.Now {
 			poke(o.gen.rung)
 		}
-	case o.status.State == Failed && o.status.Mode == Managed:
+	case o.status.State == Failed && (o.status.Mode == Managed || len(o.status.Pending) > 0):
 		o.end(&order{For: "restart", Cause: cause}) // it runs, but keeps us out
 	case o.status.State == Failed:
 		poke(o.gen.retry)
@@ -305,6 +310,8 @@ func (o *owner) forward(p *pending) {
 	c := command{
 		intent: p.request.Intent,
 		now:    p.request.Now,
+		drain:  o.cfg.Policy.DrainRestart,
+		fresh:  len(o.status.Pending) > 0,
 		cause:  p.request.cause(),
 		reply:  func(a Answer, err error) { o.send(func(o *owner) { p.finish(o.status, a, err) }) },
 		again:  func() { o.send(func(*owner) { p.sent = false }) },
@@ -337,9 +344,11 @@ func (o *owner) quitting(p *pending, cause Cause) {
 
 // launch starts the next generation.
 func (o *owner) launch() {
+	o.adopt()
+	cfg := o.cfg // the generation's own: settings may change beside it
 	ctx, cancel := context.WithCancelCause(context.Background())
 	g := &generation{
-		cfg: &o.cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub,
+		cfg: &cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub,
 		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1),
 		silence: make(chan rpc.Silence, 1), awake: make(chan struct{}, 1), timing: &stopwatch{}, repair: o.repair,
 	}
