@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,7 +82,11 @@ func (s Subject) settings(context.Context) []Finding {
 	case s.File.Missing:
 		return one("settings", OK, "no file, so all defaults", "")
 	}
-	return one("settings", OK, fmt.Sprintf("%s, %d of %d settings set", s.File.Path, len(s.File.Lines), len(s.File.Rows())), "")
+	set := slices.Sorted(maps.Keys(s.File.Lines))
+	if len(set) == 0 {
+		set = []string{"nothing"}
+	}
+	return one("settings", OK, s.File.Path+" sets "+strings.Join(set, ", "), "")
 }
 
 func (s Subject) report(ctx context.Context) (supervisor.Report, error) {
@@ -211,8 +217,11 @@ func table(trace openclaw.Trace) []string {
 	}
 	lines := make([]string, len(trace))
 	for i, step := range trace {
-		step.Source = fmt.Sprintf("%-*s", width, step.Source)
-		lines[i] = step.String()
+		where := strings.TrimSpace(step.Path + "  " + step.Version)
+		if where != "" && step.Why != "" {
+			where += ": "
+		}
+		lines[i] = fmt.Sprintf("%-8s %-8s %-*s  %s%s", step.Verdict, step.What, width, step.Source, where, step.Why)
 	}
 	return lines
 }
