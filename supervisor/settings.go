@@ -25,12 +25,11 @@ func (o *owner) configure(n Settings) {
 	if o.gen == nil {
 		o.adopt()
 	}
-	if o.status.State == Running {
-		o.status.Health = o.status.withSettings()
-	}
+	o.status.Health = o.status.withSettings()
 }
 
-// adopt makes the newest settings those of the gateway that is started next.
+// adopt makes the newest settings those of the gateway that is started next. No
+// gateway runs.
 func (o *owner) adopt() {
 	if o.next == nil {
 		return

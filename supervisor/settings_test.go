@@ -92,10 +92,18 @@ func TestMistakesInTheSettingsAreShown(t *testing.T) {
 		none := func() []string { return nil }
 		set := Settings{Policy: DefaultPolicy(), Port: testPort, Adopt: func() {}, Pending: none, Mistakes: []string{"line 3 (prot): there is no such setting"}}
 		s.Configure(set)
+		s.until("it is said before a start", func(s Status) bool {
+			return strings.Contains(reasons(s), "not-running") && strings.Contains(reasons(s), "line 3")
+		})
 		s.start()
 		if st := s.Status(); st.Health.Level != Degraded || !strings.Contains(reasons(st), "clawtray's settings have mistakes: line 3") {
 			t.Errorf("status %+v", st)
 		}
+		s.must(Request{Intent: Stop}, ResultStopped)
+		if got := reasons(s.Status()); !strings.Contains(got, "line 3") {
+			t.Errorf("after a stop: %s", got)
+		}
+		s.start()
 		set.Mistakes = nil
 		s.Configure(set)
 		s.until("well again", func(s Status) bool { return s.Health.Level == Healthy && len(s.SettingsMistakes) == 0 })

@@ -344,7 +344,6 @@ func (o *owner) quitting(p *pending, cause Cause) {
 
 // launch starts the next generation.
 func (o *owner) launch() {
-	o.adopt()
 	cfg := o.cfg // the generation's own: settings may change beside it
 	ctx, cancel := context.WithCancelCause(context.Background())
 	g := &generation{
@@ -431,6 +430,7 @@ func (o *owner) enter(s State, c Cause) {
 // over is what follows the end of a generation.
 func (o *owner) over(out Outcome) {
 	o.gen = nil
+	o.adopt()
 	o.forgive.Stop()
 	now := time.Now()
 	if out.Exit != nil {
@@ -512,6 +512,7 @@ func (s Status) reset() Status {
 	s.StoppingFor, s.ActiveWork, s.Deadline, s.NextRetryAt = "", 0, time.Time{}, time.Time{}
 	s.LastLine, s.SlowStart, s.Facts, s.Drift, s.InstalledVersion = "", false, Facts{}, Drift{}, ""
 	s.Health = Health{}.with(reason(ReasonNotRunning, nil))
+	s.Health = s.withSettings()
 	return s
 }
 

@@ -319,6 +319,11 @@ func (v *view) details() []string {
 	if !v.Stopping() {
 		add(v.texts.help(v.Cause), 2)
 	}
+	for _, r := range v.Health.Reasons {
+		if r.Code == supervisor.ReasonSettings { // may well be why it does not run
+			add(v.health(r), 2)
+		}
+	}
 	return out
 }
 
