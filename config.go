@@ -31,7 +31,7 @@ func configCommand(f *flags) *cobra.Command {
 			return err
 		}
 		if len(set.Mistakes) > 0 {
-			return fmt.Errorf("the settings have mistakes; what is wrong has no effect\n%w", set.Mistakes)
+			return fmt.Errorf("the settings have mistakes; for a wrong value the default is used\n%w", set.Mistakes)
 		}
 		return nil
 	}

@@ -64,7 +64,7 @@ func TestN4_DoctorWithAndWithoutAClawtray(t *testing.T) {
 	if f := with["port"]; f.Level != "ok" || !strings.Contains(f.Detail, fmt.Sprintf("our gateway's (openclaw-gateway (pid %d))", st.PID)) && !strings.Contains(f.Detail, fmt.Sprintf("(pid %d)", st.PID)) {
 		t.Errorf("%+v", f)
 	}
-	if f := with["last run"]; f.Level != "ok" || !strings.Contains(f.Detail, fmt.Sprint(st.PID)) {
+	if f := with["last-run"]; f.Level != "ok" || !strings.Contains(f.Detail, fmt.Sprint(st.PID)) {
 		t.Errorf("%+v", f)
 	}
 	if f := with["token"]; f.Level != "ok" || !strings.Contains(f.Detail, "openclaw.json") {

@@ -98,7 +98,7 @@ func stampOf(path string) stamp {
 // complain logs the mistakes.
 func (l *live) complain() {
 	for _, mistake := range l.file.Mistakes {
-		l.log.Warn("a mistake in the settings, which has no effect", "mistake", mistake.Error())
+		l.log.Warn("a mistake in the settings; for a wrong value the default is used", "mistake", mistake.Error())
 	}
 }
 

@@ -47,7 +47,7 @@ func TestN4_ADesktopWithEverything(t *testing.T) {
 
 func TestN4_ADesktopWithNothing(t *testing.T) {
 	got := look(t, startBus(t), "ubuntu:XFCE")
-	expectFinding(t, got["session bus"], doctor.OK, "answers", "")
+	expectFinding(t, got["session-bus"], doctor.OK, "answers", "")
 	expectFinding(t, got["tray"], doctor.Warning, "nothing shows tray icons on ubuntu:XFCE", "Status Tray Plugin")
 	expectFinding(t, got["notifications"], doctor.Warning, "nothing shows notifications", "dunst")
 	expectFinding(t, got["logind"], doctor.OK, "noticed by the clock", "")
@@ -67,7 +67,7 @@ func TestN4_AWatcherWithoutAPanel(t *testing.T) {
 func TestN4_NoSessionBus(t *testing.T) {
 	b := &bus{addr: "unix:path=" + t.TempDir() + "/none"}
 	got := look(t, b, "")
-	expectFinding(t, got["session bus"], doctor.Warning, "neither icon nor notifications", "--headless")
+	expectFinding(t, got["session-bus"], doctor.Warning, "neither icon nor notifications", "--headless")
 	if len(got) != 2 { // and logind
 		t.Errorf("got %+v", got)
 	}

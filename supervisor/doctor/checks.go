@@ -37,7 +37,7 @@ func (s Subject) Checks() []Check {
 		{Name: "settings", Look: s.settings},
 		{Name: "instance", Look: s.instance},
 		{Name: "port", Look: s.port},
-		{Name: "last run", Look: s.lastRun},
+		{Name: "last-run", Look: s.lastRun},
 		{Name: "runtime", Look: s.runtime, Limit: runtimeLimit},
 		{Name: "token", Look: s.token},
 		{Name: "openclaw.json", Look: s.openclawConfig},
@@ -74,9 +74,9 @@ func (s Subject) program(context.Context) []Finding {
 func (s Subject) settings(context.Context) []Finding {
 	switch {
 	case len(s.File.Mistakes) > 0:
-		f := Finding{Name: "settings", Level: Problem, Detail: "the file has mistakes; what is wrong has no effect", Remedy: "Correct " + s.File.Path + "; `clawtray config --default` shows how it can look."}
+		f := Finding{Name: "settings", Level: Problem, Detail: "the file has mistakes; for a wrong value the default is used", Remedy: "Correct " + s.File.Path + "; `clawtray config --default` shows how it can look."}
 		for _, m := range s.File.Mistakes {
-			f.More = append(f.More, m.Error())
+			f.More = append(f.More, m.Sentence())
 		}
 		return []Finding{f}
 	case s.File.Missing:
@@ -173,15 +173,15 @@ func (s Subject) lastRun(ctx context.Context) []Finding {
 	pid, alive, err := supervisor.LastRun(s.Dirs.State)
 	switch {
 	case err != nil:
-		return one("last run", Warning, "the run file cannot be read: "+err.Error(), "Nothing: the next start sets it aside.")
+		return one("last-run", Warning, "the run file cannot be read: "+err.Error(), "Nothing: the next start sets it aside.")
 	case pid == 0:
-		return one("last run", OK, "left nothing behind", "")
+		return one("last-run", OK, "left nothing behind", "")
 	case alive && running:
-		return one("last run", OK, fmt.Sprintf("process %d is the gateway of the running clawtray", pid), "")
+		return one("last-run", OK, fmt.Sprintf("process %d is the gateway of the running clawtray", pid), "")
 	case alive:
-		return one("last run", Warning, fmt.Sprintf("its gateway (process %d) still runs, without a clawtray", pid), "Start clawtray: it takes the gateway over with its work.")
+		return one("last-run", Warning, fmt.Sprintf("its gateway (process %d) still runs, without a clawtray", pid), "Start clawtray: it takes the gateway over with its work.")
 	}
-	return one("last run", OK, fmt.Sprintf("ended uncleanly; its gateway (process %d) is gone, and the next start clears up", pid), "")
+	return one("last-run", OK, fmt.Sprintf("ended uncleanly; its gateway (process %d) is gone, and the next start clears up", pid), "")
 }
 
 // runtime is the whole search for Node and OpenClaw, and what would be started.

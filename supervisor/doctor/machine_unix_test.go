@@ -216,7 +216,7 @@ func TestN4_Machines(t *testing.T) {
 			os.RemoveAll(m.at("home/.openclaw"))
 			m.file("home/.openclaw", 0o600, "")
 		}, "folders problem: is not a folder | Correct\nopenclaw.json problem: not a directory | Correct"},
-		"a damaged run file":         {func(m *machine) { m.file("home/.local/state/clawtray/gateway-run.json", 0o600, "{") }, "last run warning: cannot be read | Nothing"},
+		"a damaged run file":         {func(m *machine) { m.file("home/.local/state/clawtray/gateway-run.json", 0o600, "{") }, "last-run warning: cannot be read | Nothing"},
 		"somebody else's program":    {func(m *machine) { m.listen(m.subject().File.Port) }, "port problem: which is no gateway | Quit that program, or choose another port"},
 		"a gateway without clawtray": {(*machine).gateway, "port warning: a gateway listens on | Start clawtray"},
 		"a clawtray in trouble":      {func(m *machine) { m.runClawtray(true) }, "instance problem: error (Node.js was not found) | clawtray install"},
@@ -260,7 +260,7 @@ func TestN4_ARunningClawtrayIsAsked(t *testing.T) {
 func TestN4_ALeftRunFileIsExplained(t *testing.T) {
 	m := newMachine(t)
 	m.file("home/.local/state/clawtray/gateway-run.json", 0o600, `{"pid": %d, "created": 5, "runId": "gone"}`, os.Getpid())
-	if got := m.examine().named("last run"); len(got) != 1 || got[0].Level != OK || !strings.Contains(got[0].Detail, "is gone") {
+	if got := m.examine().named("last-run"); len(got) != 1 || got[0].Level != OK || !strings.Contains(got[0].Detail, "is gone") {
 		t.Errorf("got %+v", got)
 	}
 }
