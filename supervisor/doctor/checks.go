@@ -21,6 +21,13 @@ import (
 // version and waits up to 3 s for the login shell.
 const runtimeLimit = time.Minute
 
+// portLimit is for the table of all connections, which some systems are slow to
+// make; answerLimit is for whoever listens.
+const (
+	portLimit   = 20 * time.Second
+	answerLimit = 3 * time.Second
+)
+
 // Subject is what is examined: a clawtray with its settings on a machine.
 type Subject struct {
 	Version string // of clawtray
@@ -36,7 +43,7 @@ func (s Subject) Checks() []Check {
 		{Name: "clawtray", Look: s.program},
 		{Name: "settings", Look: s.settings},
 		{Name: "instance", Look: s.instance},
-		{Name: "port", Look: s.port},
+		{Name: "port", Look: s.port, Limit: portLimit},
 		{Name: "last-run", Look: s.lastRun},
 		{Name: "runtime", Look: s.runtime, Limit: runtimeLimit},
 		{Name: "token", Look: s.token},
@@ -132,7 +139,9 @@ func (s Subject) port(ctx context.Context) []Finding {
 		port = r.Port
 	}
 	by, taken := s.Machine.Listener(ctx, port)
-	health, err := rpc.Healthz(ctx, fmt.Sprintf("http://127.0.0.1:%d", port), nil)
+	asking, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	health, err := rpc.Healthz(asking, fmt.Sprintf("http://127.0.0.1:%d", port), nil)
 	f := Finding{Name: "port", Level: OK}
 	switch {
 	case !taken && err != nil:
@@ -144,7 +153,7 @@ func (s Subject) port(ctx context.Context) []Finding {
 		f.Level, f.Detail = Problem, fmt.Sprintf("%d belongs to %s", port, by)
 		f.Remedy = fmt.Sprintf("Choose another port, such as %d, in %s.", s.Machine.FreePort(port), s.Dirs.File())
 	case !health.Gateway:
-		f.Level, f.Detail = Problem, fmt.Sprintf("%d is taken by %s, which is no gateway", port, by)
+		f.Level, f.Detail = Problem, fmt.Sprintf("%d is taken by %s, which does not answer as a gateway does", port, by)
 		f.Remedy = fmt.Sprintf("Quit that program, or choose another port, such as %d, in %s.", s.Machine.FreePort(port), s.Dirs.File())
 		if running && r.PID != 0 && r.PID == by.PID {
 			f.Level, f.Detail, f.Remedy = Warning, fmt.Sprintf("%d is our gateway's (%s), which does not answer", port, by), "Wait; clawtray restarts a gateway that hangs."

@@ -217,7 +217,7 @@ func TestN4_Machines(t *testing.T) {
 			m.file("home/.openclaw", 0o600, "")
 		}, "folders problem: is not a folder | Correct\nopenclaw.json problem: not a directory | Correct"},
 		"a damaged run file":         {func(m *machine) { m.file("home/.local/state/clawtray/gateway-run.json", 0o600, "{") }, "last-run warning: cannot be read | Nothing"},
-		"somebody else's program":    {func(m *machine) { m.listen(m.subject().File.Port) }, "port problem: which is no gateway | Quit that program, or choose another port"},
+		"somebody else's program":    {func(m *machine) { m.listen(m.subject().File.Port) }, "port problem: which does not answer as a gateway | Quit that program, or choose another port"},
 		"a gateway without clawtray": {(*machine).gateway, "port warning: a gateway listens on | Start clawtray"},
 		"a clawtray in trouble":      {func(m *machine) { m.runClawtray(true) }, "instance problem: error (Node.js was not found) | clawtray install"},
 	} {
