@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
-	"strconv"
 	"time"
 
 	"clawtray/rpc"
@@ -126,11 +125,8 @@ func (l *live) apply() {
 	})
 }
 
-// pending names what only a restart of the gateway puts in force.
+// pending names what, beside the port, only a restart of the gateway puts in force.
 func pending(now, next settings.Settings) (what []string) {
-	if now.Port != next.Port {
-		what = append(what, "port "+strconv.Itoa(next.Port))
-	}
 	for _, one := range [][3]string{{"node", now.Node, next.Node}, {"openclaw", now.OpenClaw, next.OpenClaw}, {"token", now.Token, next.Token}} {
 		if one[1] != one[2] {
 			what = append(what, one[0])

@@ -34,7 +34,7 @@ func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.
 		},
 		Install: func(ctx context.Context) error { return fetchRuntime(ctx, s, m, log) },
 		SaveSettings: func(t tray.Settings) error {
-			return settings.SetText(dirs.File(), "notifications", string(t.Notify))
+			return settings.Set(dirs.File(), "notifications", string(t.Notify))
 		},
 	}
 	if login, err := autostart.Here(loginArgs(profile)...); err == nil {

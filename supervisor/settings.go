@@ -1,18 +1,22 @@
 package supervisor
 
+import "strconv"
+
 // Settings is what a person may change while a supervisor works.
 type Settings struct {
 	Policy Policy // in force at once
 
 	// Port is in force from the gateway's next start on, and so is what Adopt
-	// changes. The owner calls Adopt right before that start.
+	// changes. The owner calls Adopt before that start.
 	Port  int
 	Adopt func()
-	// Pending names what the next start will use and the running gateway does not:
-	// "port 19000". The owner calls it, too; neither may block.
+	// Pending names what else than the port the next start will use and the running
+	// gateway does not. The owner calls it, too; neither may block.
 	Pending func() []string
 	// Mistakes are those of the settings file, a sentence each.
 	Mistakes []string
+
+	moves bool // Port is not the one in force
 }
 
 // Configure puts settings in force. It waits for [Supervisor.Run] to begin.
@@ -20,23 +24,28 @@ func (s *Supervisor) Configure(n Settings) { s.send(func(o *owner) { o.configure
 
 func (o *owner) configure(n Settings) {
 	o.cfg.Policy = n.Policy
-	o.next = &n
 	o.status.Pending, o.status.SettingsMistakes = n.Pending(), n.Mistakes
-	if o.gen == nil {
+	if n.moves = n.Port != o.status.Port; n.moves {
+		o.status.Pending = append([]string{"port " + strconv.Itoa(n.Port)}, o.status.Pending...)
+	}
+	o.next = &n
+	if o.gen == nil || len(o.status.Pending) == 0 {
 		o.adopt()
 	}
 	o.status.Health = o.status.withSettings()
 }
 
-// adopt makes the newest settings those of the gateway that is started next. No
-// gateway runs.
+// adopt makes the newest settings those of the gateway that is started next. None
+// runs, or they are no others for it.
 func (o *owner) adopt() {
 	if o.next == nil {
 		return
 	}
 	o.next.Adopt()
-	o.cfg.Port, o.status.Port, o.status.Pending = o.next.Port, o.next.Port, nil
-	o.next = nil
+	if o.next.moves {
+		o.cfg.Port, o.status.Port = o.next.Port, o.next.Port
+	}
+	o.next, o.status.Pending = nil, nil
 }
 
 // withSettings is the health with what is to be said about the settings.

@@ -18,7 +18,7 @@ func changed(adopted *atomic.Int32) Settings {
 			if adopted.Load() > before {
 				return nil
 			}
-			return []string{"port 19000"}
+			return []string{"node"}
 		}}
 }
 
@@ -39,7 +39,7 @@ func TestSettingsWaitForTheNextStart(t *testing.T) {
 		s.start()
 		s.Configure(changed(&adopted))
 		st := s.until("it is said", func(s Status) bool { return len(s.Pending) > 0 })
-		if st.State != Running || st.Port != testPort || adopted.Load() != 0 || !strings.Contains(reasons(st), "settings-pending: Restart to use the new settings: port 19000") {
+		if st.State != Running || st.Port != testPort || adopted.Load() != 0 || !strings.Contains(reasons(st), "settings-pending: Restart to use the new settings: port 19000, node") {
 			t.Errorf("adopted %d times, status %+v", adopted.Load(), st)
 		}
 		s.must(Request{Intent: Restart}, ResultRestarted)

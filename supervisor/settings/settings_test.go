@@ -140,9 +140,9 @@ func TestRowsTellTheOriginAndNoSecret(t *testing.T) {
 	}
 }
 
-// TestSetTextChangesNothingElse: comments, other keys, line ends and mistakes
+// TestSetChangesNothingElse: comments, other keys, line ends and mistakes
 // stay as they are, byte for byte.
-func TestSetTextChangesNothingElse(t *testing.T) {
+func TestSetChangesNothingElse(t *testing.T) {
 	for name, c := range map[string]struct{ before, after string }{
 		"empty":         {"", "notifications = 'none'\n"},
 		"replaced":      {"# mine\nport = 7 # seven\nnotifications  =  \"all\"  # loud\n\n[supervision]\n", "# mine\nport = 7 # seven\nnotifications  =  'none'  # loud\n\n[supervision]\n"},
@@ -154,25 +154,30 @@ func TestSetTextChangesNothingElse(t *testing.T) {
 		"not TOML":      {"port = = 7\n\"half\nnotifications = \"all\" # x\n[[[\n", "port = = 7\n\"half\nnotifications = 'none' # x\n[[[\n"},
 		"not TOML, new": {"port = = 7\nlog_level = 'info'\n", "port = = 7\nlog_level = 'info'\nnotifications = 'none'\n"},
 		"array":         {"port = 7\nx = [\n  1,\n]\n", "port = 7\nnotifications = 'none'\nx = [\n  1,\n]\n"},
+		"a number":      {"notifications = 3 # ?\n", "notifications = 'none' # ?\n"},
+		"true":          {"notifications = true\nport = 7\n", "notifications = 'none'\nport = 7\n"},
 		"multi-line":    {"notifications = \"\"\"\nall\"\"\"\nport = 7\n", "notifications = 'none'\nport = 7\n"},
 	} {
 		path := write(t, c.before)
-		if err := SetText(path, "notifications", "none"); err != nil {
+		if err := Set(path, "notifications", "none"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if got, _ := os.ReadFile(path); string(got) != c.after {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.after)
 		}
 	}
-	path := write(t, "notifications = 3\n")
-	if err := SetText(path, "notifications", "none"); err == nil {
-		t.Error("a number was taken for a text")
+	path := write(t, "notifications = [\n\"all\"]\nport = 0x10 # sixteen\n")
+	if err := Set(path, "notifications", "none"); err == nil {
+		t.Error("a list was replaced")
+	}
+	if err := Set(path, "port", 19000); err != nil || Read(path).Port != 19000 {
+		t.Errorf("the port: %v", err)
 	}
 }
 
-func TestSetTextMakesAPrivateFile(t *testing.T) {
+func TestSetMakesAPrivateFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "deep", "clawtray.toml")
-	if err := SetText(path, "notifications", "none"); err != nil {
+	if err := Set(path, "notifications", "none"); err != nil {
 		t.Fatal(err)
 	}
 	want := Default()
@@ -198,7 +203,7 @@ func FuzzRead(f *testing.F) {
 		if err := file.Check(path); err != nil {
 			t.Errorf("%q is in force: %v", text, err)
 		}
-		if SetText(path, "notifications", "none") != nil {
+		if Set(path, "notifications", "none") != nil {
 			return
 		}
 		// What was right or wrong before still is; what could be read has the new value.
