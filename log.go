@@ -19,12 +19,7 @@ const (
 
 // newLog writes to the terminal for a person and to a rotating file for later;
 // no secret passes (BEHAVIOUR K3).
-func newLog(path, level string, f flags, redact *rpc.Redactor) (log *slog.Logger, done func()) {
-	var least slog.Level
-	_ = least.UnmarshalText([]byte(level)) // settings.Check has seen it
-	if f.debug || f.trace {
-		least = slog.LevelDebug
-	}
+func newLog(path string, least slog.Leveler, redact *rpc.Redactor) (log *slog.Logger, done func()) {
 	_ = os.MkdirAll(filepath.Dir(path), 0o700)
 	file := &lumberjack.Logger{Filename: path, MaxSize: logSize, MaxBackups: logFiles}
 	handler := slog.NewMultiHandler(

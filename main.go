@@ -88,7 +88,7 @@ func command() *cobra.Command {
 	root.Flags().BoolVar(&f.trace, "trace-rpc", false, "log every frame, without secrets")
 	root.Flags().BoolVar(&f.show, "show", false, "when one runs already, open its dashboard or notify how it is")
 	root.AddCommand(control.Commands(func() *control.Client { return client(&f) }, showStatus)...)
-	root.AddCommand(open(&f), logs(&f), diagnosticsCommand(&f, nil), autostartCommand(&f), install(&f), doctorCommand(&f),
+	root.AddCommand(open(&f), logs(&f), diagnosticsCommand(&f, nil), autostartCommand(&f), install(&f), configCommand(&f), doctorCommand(&f),
 		&cobra.Command{Use: "version", Short: "Print the version", RunE: func(cmd *cobra.Command, _ []string) error {
 			fmt.Fprintf(cmd.OutOrStdout(), "clawtray %s (%s)\n", version, commit)
 			return nil
@@ -114,10 +114,7 @@ func run(ctx context.Context, f flags) error {
 	dirs := settings.Places(f.profile)
 	file := settings.Read(dirs.File())
 	protected, unprotected := file.Protect()
-	set := file.Settings
-	if f.port != 0 {
-		set.Port = f.port
-	}
+	set := f.effective(file)
 	if err := set.Check("the command line"); err != nil {
 		return err
 	}
@@ -131,15 +128,14 @@ func run(ctx context.Context, f flags) error {
 	defer instance.Close()
 
 	redact := rpc.NewRedactor(set.Token)
-	log, closeLog := newLog(dirs.Log(), set.LogLevel, f, redact)
+	level := new(slog.LevelVar)
+	_ = level.UnmarshalText([]byte(set.LogLevel)) // settings.Read has checked it
+	log, closeLog := newLog(dirs.Log(), level, redact)
 	defer closeLog()
 	slog.SetDefault(log) // the tray library logs through the standard one
 	log.Info("clawtray starts", "version", version, "commit", commit, "profile", f.profile, "port", set.Port)
 	if protected || unprotected != nil {
 		log.Warn("the settings hold a token and could be read by other users", "path", dirs.File(), "corrected", protected, "err", unprotected)
-	}
-	for _, mistake := range file.Mistakes {
-		log.Warn("a mistake in the settings; the default is used", "mistake", mistake.Error())
 	}
 	if instance.Problem != nil {
 		log.Warn("no command reaches this clawtray: its socket could not be made", "err", instance.Problem)
@@ -157,26 +153,33 @@ func run(ctx context.Context, f flags) error {
 	}
 
 	machine := machineFor(dirs, set, log)
+	l := &live{flags: f, file: file, started: set, level: level, redact: redact, log: log, machine: machine,
+		notify: make(chan tray.Level, 1), look: make(chan struct{}, 1)}
+	l.complain()
 	config := supervisor.Config{Policy: policy(set.Supervision), Port: set.Port, Version: version, Identity: identity, IdentityProblem: problem,
-		DeviceTokens: rpc.NewFileDeviceTokens(dirs.DeviceTokens()), Redact: redact, Log: log}
+		DeviceTokens: rpc.NewFileDeviceTokens(dirs.DeviceTokens()), Redact: redact, Log: log, OnReload: l.lookNow}
 	if f.trace {
 		config.Trace = log
 	}
 	s := supervisor.New(config, machine)
+	l.s = s
 	var show func(context.Context) error
 	if !f.headless {
 		options := trayOptions(s, machine, dirs, set, f.profile, log)
+		options.Notify = l.notify
 		show = func(ctx context.Context) error { return tray.Run(ctx, options) }
 	}
-	return supervise(ctx, s, instance, show)
+	return supervise(ctx, s, instance, l, show)
 }
 
 // supervise runs the parts side by side until the supervisor has ended; show, if
 // any, on this goroutine, because some systems want their tray on the main thread.
-func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.Instance, show func(context.Context) error) error {
+func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.Instance, l *live, show func(context.Context) error) error {
 	after, end := context.WithCancel(context.Background()) // outlives ctx: the last answers go out after the gateway has ended
 	served := make(chan error, 1)
 	go func() { served <- control.Serve(after, instance, s) }()
+	followed := make(chan struct{})
+	go func() { l.run(after); close(followed) }()
 	go s.Do(after, supervisor.Request{Intent: supervisor.Start, Automatic: true, Cause: supervisor.Cause{Code: supervisor.AutoStart}})
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -186,5 +189,6 @@ func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.
 	}
 	err := <-ended
 	end()
+	<-followed
 	return errors.Join(err, shown, <-served)
 }

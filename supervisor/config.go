@@ -15,6 +15,10 @@ type Config struct {
 
 	Policy Policy
 
+	// OnReload, if any, is called when a reload of the configuration is asked for.
+	// It must not block.
+	OnReload func()
+
 	// Identity signs the connection; IdentityProblem is why there is none or why it
 	// is new (BEHAVIOUR B3).
 	Identity        *rpc.Identity

@@ -48,6 +48,7 @@ func (g *generation) accepted(s *rpc.Session) {
 		if g.cfg.IdentityProblem != "" {
 			st.Health = st.Health.with(reason(ReasonIdentity, g.cfg.IdentityProblem))
 		}
+		st.Health = st.withSettings()
 		if g.mode == Attached && st.StartedAt.IsZero() {
 			st.StartedAt = now.Add(-hello.Snapshot.Uptime())
 		}

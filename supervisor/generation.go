@@ -90,6 +90,8 @@ type generation struct {
 type command struct {
 	intent Intent
 	now    bool
+	drain  time.Duration // how long active work may hold up a restart
+	fresh  bool          // settings wait for a new process: a restart in place is not enough
 	cause  Cause
 	reply  func(Answer, error)
 	again  func() // the connection broke before it was done: hand it over once more

@@ -26,6 +26,8 @@ var reasonText = map[ReasonCode]struct {
 	ReasonIdentity:        {Degraded, "%v"},
 	ReasonEnvironment:     {Degraded, "Missing on this computer: %v"},
 	ReasonUpdate:          {Degraded, "OpenClaw %v is installed; restart to use it"},
+	ReasonSettings:        {Degraded, "clawtray's settings have mistakes: %v"},
+	ReasonPending:         {Degraded, "Restart to use the new settings: %v"},
 	ReasonNoRPC:           {Degraded, "The gateway runs, but clawtray is not signed in (%v)"},
 }
 

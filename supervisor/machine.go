@@ -45,9 +45,20 @@ func (m *Machine) RunID() string {
 	return m.runID
 }
 
+// Configure changes what the user has configured: a Node, an OpenClaw and a
+// token; each may be empty.
+func (m *Machine) Configure(node, entry, token string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Search.NodePath, m.Search.EntryPath, m.ConfiguredToken = node, entry, token
+}
+
 // Runtime implements Host.
 func (m *Machine) Runtime(ctx context.Context) (openclaw.Runtime, error) {
-	r, trace, err := openclaw.Resolve(ctx, m.Search)
+	m.mu.Lock()
+	search := m.Search
+	m.mu.Unlock()
+	r, trace, err := openclaw.Resolve(ctx, search)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil || r != m.last {
@@ -92,7 +103,10 @@ func (m *Machine) Token() (openclaw.Token, error) {
 	if err != nil {
 		m.Log.Warn("the gateway's configuration could not be read", "err", err)
 	}
-	return openclaw.FindToken(m.ConfiguredToken, m.Env, cfg, TokenFile(m.StateDir))
+	m.mu.Lock()
+	configured := m.ConfiguredToken
+	m.mu.Unlock()
+	return openclaw.FindToken(configured, m.Env, cfg, TokenFile(m.StateDir))
 }
 
 // TokenFile is where a token that clawtray made is kept, below its state directory.

@@ -191,9 +191,12 @@ func (g *generation) perform(ctx context.Context, s *rpc.Session, c command) err
 // costs half of a start. Where it cannot, or the work does not end, the
 // generation ends and the next one starts (BEHAVIOUR D, C4).
 func (g *generation) restart(ctx context.Context, s *rpc.Session, c command) error {
-	full := &order{For: "restart", Drain: g.p.DrainRestart, Cause: c.cause}
+	full := &order{For: "restart", Drain: c.drain, Cause: c.cause}
 	if c.now && g.mode == Managed {
 		full.Drain = 0
+		return full
+	}
+	if c.fresh && c.intent == Restart {
 		return full
 	}
 	const method = "gateway.restart.request"
@@ -221,7 +224,7 @@ func (g *generation) restart(ctx context.Context, s *rpc.Session, c command) err
 		return full
 	}
 	g.tell(func(st *Status) { st.StoppingFor, st.Cause = "restart", c.cause })
-	if answer.Status == "deferred" && g.awaitWork(ctx, s, g.p.DrainRestart) && g.mode == Managed {
+	if answer.Status == "deferred" && g.awaitWork(ctx, s, c.drain) && g.mode == Managed {
 		full.Drain = 0
 		return full
 	}
@@ -229,7 +232,7 @@ func (g *generation) restart(ctx context.Context, s *rpc.Session, c command) err
 	select {
 	case <-ctx.Done():
 		c.again() // another connection decides: when it did not restart, it is asked again
-	case <-time.After(g.p.DrainRestart):
+	case <-time.After(c.drain):
 		if g.mode == Managed {
 			full.Drain = 0
 			return full

@@ -90,6 +90,10 @@ type Status struct {
 
 	// Missing is what a check beside the start found wanting (BEHAVIOUR B4).
 	Missing []string `json:"missing,omitempty"`
+	// SettingsMistakes are those of clawtray's settings file, a sentence each.
+	SettingsMistakes []string `json:"settingsMistakes,omitempty"`
+	// Pending names the settings that the gateway's next start uses, and the running one does not.
+	Pending []string `json:"pending,omitempty"`
 	// InstalledVersion is set when the package on disk is not the version that runs (PAINS P18).
 	InstalledVersion string `json:"installedVersion,omitempty"`
 	// Install is the progress of the managed runtime while Installing.
@@ -166,6 +170,8 @@ const (
 	ReasonUpdate          ReasonCode = "update"         // installed version differs from the running one
 	ReasonNotAnswering    ReasonCode = "not-answering"  // attached and hanging: not ours to restart
 	ReasonNoRPC           ReasonCode = "no-rpc"         // attached, but not signed in
+	ReasonSettings        ReasonCode = "settings"       // clawtray's own file has mistakes, which have no effect
+	ReasonPending         ReasonCode = "settings-pending"
 )
 
 // Drift says that the configuration on disk is not the one that runs.

@@ -138,6 +138,7 @@ type owner struct {
 	install bool     // the next generation fetches the managed runtime first
 	newest  bool     // and not the pinned one: the state was written by a newer one
 
+	coming     *Settings   // what the next start of the gateway uses; nil: nothing new
 	failures   int         // how often State became Failed
 	quietUntil time.Time   // after sleep: nothing counts, nobody is told
 	burst      *time.Timer // ends the debounce of programmatic restarts and of reloads
@@ -159,7 +160,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer close(s.ended) // before the wait: a helper may be about to send
 	beside, end := context.WithCancel(context.Background())
 	defer end()
-	helpers.Go(func() { s.watchClock(beside) })
+	tend := s.cfg.Policy.Tend // the owner's to change from here on
+	helpers.Go(func() { s.watchClock(beside, tend) })
 	helpers.Go(func() { s.checkEnvironment(beside) })
 	done := ctx.Done()
 	for !o.finished() {
@@ -207,6 +209,9 @@ func (o *owner) take(p *pending) {
 	case Stop:
 		o.stop(p, &order{For: "stop", Drain: o.cfg.Policy.DrainStop, Cause: cause})
 	case Restart, Reload:
+		if p.request.Intent == Reload && o.cfg.OnReload != nil {
+			o.cfg.OnReload()
+		}
 		o.restart(p, cause)
 	case Quit:
 		o.quitting(p, cause)
@@ -236,8 +241,8 @@ func (o *owner) start(p *pending, cause Cause) {
 	case o.gen.ending: // over launches again
 	case o.status.State == Running:
 		p.finish(o.status, Answer{Result: ResultAlreadyRunning, Message: "The gateway is running already."}, nil)
-	case o.status.State == Failed && o.status.Cause.Code == AttachedGone:
-		o.end(&order{For: "restart", Cause: cause}) // somebody else's is gone: start our own
+	case o.status.State == Failed && (o.status.Cause.Code == AttachedGone || len(o.status.Pending) > 0):
+		o.end(&order{For: "restart", Cause: cause}) // somebody else's is gone, or other settings may help: start afresh
 	default:
 		poke(o.gen.retry)
 	}
@@ -302,7 +307,7 @@ func (o *owner) restart(p *pending, cause Cause) {
 		if p.request.Now {
 			poke(o.gen.rung)
 		}
-	case o.status.State == Failed && o.status.Mode == Managed:
+	case o.status.State == Failed && (o.status.Mode == Managed || len(o.status.Pending) > 0):
 		o.end(&order{For: "restart", Cause: cause}) // it runs, but keeps us out
 	case o.status.State == Failed:
 		poke(o.gen.retry)
@@ -318,6 +323,8 @@ func (o *owner) forward(p *pending) {
 	c := command{
 		intent: p.request.Intent,
 		now:    p.request.Now,
+		drain:  o.cfg.Policy.DrainRestart,
+		fresh:  len(o.status.Pending) > 0,
 		cause:  p.request.cause(),
 		reply:  func(a Answer, err error) { o.send(func(o *owner) { p.finish(o.status, a, err) }) },
 		again:  func() { o.send(func(*owner) { p.sent = false }) },
@@ -472,6 +479,7 @@ func (o *owner) over(out Outcome) {
 		}
 	}
 	o.gen = nil
+	o.adopt()
 	o.forgive.Stop()
 	now := time.Now()
 	if out.Exit != nil {
@@ -566,6 +574,7 @@ func (s Status) reset() Status {
 	s.StoppingFor, s.ActiveWork, s.Deadline, s.NextRetryAt = "", 0, time.Time{}, time.Time{}
 	s.LastLine, s.SlowStart, s.Facts, s.Drift, s.InstalledVersion, s.Install = "", false, Facts{}, Drift{}, "", nil
 	s.Health = Health{}.with(reason(ReasonNotRunning, nil))
+	s.Health = s.withSettings()
 	return s
 }
 

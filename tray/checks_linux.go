@@ -26,7 +26,7 @@ func Checks() []doctor.Check {
 		}
 	}
 	return []doctor.Check{
-		{Name: "session bus", Look: checkSessionBus},
+		{Name: "session-bus", Look: checkSessionBus},
 		{Name: "tray", Look: onBus(checkHost)},
 		{Name: "notifications", Look: onBus(checkNotifications)},
 		{Name: "logind", Look: checkLogind},
@@ -40,11 +40,11 @@ func found(name string, level doctor.Level, detail, remedy string) []doctor.Find
 func checkSessionBus(ctx context.Context) []doctor.Finding {
 	conn, err := dialSessionBus(ctx)
 	if err != nil {
-		return found("session bus", doctor.Warning, "none, so neither icon nor notifications: "+err.Error(),
+		return found("session-bus", doctor.Warning, "none, so neither icon nor notifications: "+err.Error(),
 			"Run clawtray in a desktop session, or use `clawtray --headless` and the commands.")
 	}
 	defer conn.Close()
-	return found("session bus", doctor.OK, "answers", "")
+	return found("session-bus", doctor.OK, "answers", "")
 }
 
 // checkHost is about who draws the icon.

@@ -85,6 +85,8 @@ func (l *loop) serve(ctx context.Context) error {
 			l.news(s)
 		case id := <-l.surface.Clicks():
 			l.click(ctx, id)
+		case l.set.Notify = <-l.Notify:
+			l.dirty = true
 		case finish := <-l.done:
 			finish()
 		case <-timer.C:

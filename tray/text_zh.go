@@ -91,6 +91,7 @@ var chinese = texts{
 		supervisor.ReasonSafeMode: "网关在多次崩溃后停用了频道", supervisor.ReasonEventLoop: "网关的事件循环过载", supervisor.ReasonDrift: "磁盘上的配置与正在运行的不同",
 		supervisor.ReasonConfigInvalid: "磁盘上的配置无效，仍使用之前的配置", supervisor.ReasonIdentity: "设备身份已更换或无法读取",
 		supervisor.ReasonEnvironment: "运行环境缺少组件", supervisor.ReasonUpdate: "已安装新版本：重启后生效", supervisor.ReasonNoRPC: "已连接，但未登录",
+		supervisor.ReasonSettings: "clawtray 的设置有误", supervisor.ReasonPending: "重启后使用新的设置",
 		supervisor.ReasonNotAnswering: "网关没有响应，而它不由本程序运行，不能由本程序重启",
 	},
 }

@@ -60,6 +60,7 @@ type Options struct {
 
 	Settings     Settings // at the start; StartAtLogin is read from Autostart
 	SaveSettings func(Settings) error
+	Notify       <-chan Level // changes of Settings.Notify that were made elsewhere
 	Autostart    Autostart
 
 	Diagnostics func(context.Context) (text string, err error)

@@ -346,6 +346,11 @@ func (v *view) sentences() []sentence {
 			add(fmt.Sprintf(v.InTerminal, c), 1)
 		}
 	}
+	for _, r := range v.Health.Reasons {
+		if r.Code == supervisor.ReasonSettings { // may well be why it does not run
+			add(v.health(r), 2)
+		}
+	}
 	return out
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,13 @@ import (
 // runtimeLimit is for the search, which asks every Node on the machine for its
 // version and waits up to 3 s for the login shell.
 const runtimeLimit = time.Minute
+
+// portLimit is for the table of all connections, which some systems are slow to
+// make; answerLimit is for whoever listens.
+const (
+	portLimit   = 20 * time.Second
+	answerLimit = 3 * time.Second
+)
 
 // Subject is what is examined: a clawtray with its settings on a machine.
 type Subject struct {
@@ -34,8 +43,8 @@ func (s Subject) Checks() []Check {
 		{Name: "clawtray", Look: s.program},
 		{Name: "settings", Look: s.settings},
 		{Name: "instance", Look: s.instance},
-		{Name: "port", Look: s.port},
-		{Name: "last run", Look: s.lastRun},
+		{Name: "port", Look: s.port, Limit: portLimit},
+		{Name: "last-run", Look: s.lastRun},
 		{Name: "runtime", Look: s.runtime, Limit: runtimeLimit},
 		{Name: "token", Look: s.token},
 		{Name: "openclaw.json", Look: s.openclawConfig},
@@ -72,15 +81,19 @@ func (s Subject) program(context.Context) []Finding {
 func (s Subject) settings(context.Context) []Finding {
 	switch {
 	case len(s.File.Mistakes) > 0:
-		f := Finding{Name: "settings", Level: Problem, Detail: "the file has mistakes; what is wrong has no effect", Remedy: "Correct " + s.File.Path + "; `clawtray config --default` shows how it can look."}
+		f := Finding{Name: "settings", Level: Problem, Detail: "the file has mistakes; for a wrong value the default is used", Remedy: "Correct " + s.File.Path + "; `clawtray config --default` shows how it can look."}
 		for _, m := range s.File.Mistakes {
-			f.More = append(f.More, m.Error())
+			f.More = append(f.More, m.Sentence())
 		}
 		return []Finding{f}
 	case s.File.Missing:
 		return one("settings", OK, "no file, so all defaults", "")
 	}
-	return one("settings", OK, fmt.Sprintf("%s, %d of %d settings set", s.File.Path, len(s.File.Lines), len(s.File.Rows())), "")
+	set := slices.Sorted(maps.Keys(s.File.Lines))
+	if len(set) == 0 {
+		set = []string{"nothing"}
+	}
+	return one("settings", OK, s.File.Path+" sets "+strings.Join(set, ", "), "")
 }
 
 func (s Subject) report(ctx context.Context) (supervisor.Report, error) {
@@ -126,7 +139,9 @@ func (s Subject) port(ctx context.Context) []Finding {
 		port = r.Port
 	}
 	by, taken := s.Machine.Listener(ctx, port)
-	health, err := rpc.Healthz(ctx, fmt.Sprintf("http://127.0.0.1:%d", port), nil)
+	asking, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	health, err := rpc.Healthz(asking, fmt.Sprintf("http://127.0.0.1:%d", port), nil)
 	f := Finding{Name: "port", Level: OK}
 	switch {
 	case !taken && err != nil:
@@ -138,7 +153,7 @@ func (s Subject) port(ctx context.Context) []Finding {
 		f.Level, f.Detail = Problem, fmt.Sprintf("%d belongs to %s", port, by)
 		f.Remedy = fmt.Sprintf("Choose another port, such as %d, in %s.", s.Machine.FreePort(port), s.Dirs.File())
 	case !health.Gateway:
-		f.Level, f.Detail = Problem, fmt.Sprintf("%d is taken by %s, which is no gateway", port, by)
+		f.Level, f.Detail = Problem, fmt.Sprintf("%d is taken by %s, which does not answer as a gateway does", port, by)
 		f.Remedy = fmt.Sprintf("Quit that program, or choose another port, such as %d, in %s.", s.Machine.FreePort(port), s.Dirs.File())
 		if running && r.PID != 0 && r.PID == by.PID {
 			f.Level, f.Detail, f.Remedy = Warning, fmt.Sprintf("%d is our gateway's (%s), which does not answer", port, by), "Wait; clawtray restarts a gateway that hangs."
@@ -167,15 +182,15 @@ func (s Subject) lastRun(ctx context.Context) []Finding {
 	pid, alive, err := supervisor.LastRun(s.Dirs.State)
 	switch {
 	case err != nil:
-		return one("last run", Warning, "the run file cannot be read: "+err.Error(), "Nothing: the next start sets it aside.")
+		return one("last-run", Warning, "the run file cannot be read: "+err.Error(), "Nothing: the next start sets it aside.")
 	case pid == 0:
-		return one("last run", OK, "left nothing behind", "")
+		return one("last-run", OK, "left nothing behind", "")
 	case alive && running:
-		return one("last run", OK, fmt.Sprintf("process %d is the gateway of the running clawtray", pid), "")
+		return one("last-run", OK, fmt.Sprintf("process %d is the gateway of the running clawtray", pid), "")
 	case alive:
-		return one("last run", Warning, fmt.Sprintf("its gateway (process %d) still runs, without a clawtray", pid), "Start clawtray: it takes the gateway over with its work.")
+		return one("last-run", Warning, fmt.Sprintf("its gateway (process %d) still runs, without a clawtray", pid), "Start clawtray: it takes the gateway over with its work.")
 	}
-	return one("last run", OK, fmt.Sprintf("ended uncleanly; its gateway (process %d) is gone, and the next start clears up", pid), "")
+	return one("last-run", OK, fmt.Sprintf("ended uncleanly; its gateway (process %d) is gone, and the next start clears up", pid), "")
 }
 
 // runtime is the whole search for Node and OpenClaw, and what would be started.
@@ -211,8 +226,11 @@ func table(trace openclaw.Trace) []string {
 	}
 	lines := make([]string, len(trace))
 	for i, step := range trace {
-		step.Source = fmt.Sprintf("%-*s", width, step.Source)
-		lines[i] = step.String()
+		where := strings.TrimSpace(step.Path + "  " + step.Version)
+		if where != "" && step.Why != "" {
+			where += ": "
+		}
+		lines[i] = fmt.Sprintf("%-8s %-8s %-*s  %s%s", step.Verdict, step.What, width, step.Source, where, step.Why)
 	}
 	return lines
 }

@@ -27,7 +27,7 @@ const (
 
 // Finding is how one thing is. All texts are for people.
 type Finding struct {
-	Name   string   `json:"name"` // stable: "settings", "runtime", "port" ...
+	Name   string   `json:"name"` // stable: "settings", "runtime", "last-run" ...
 	Level  Level    `json:"level"`
 	Detail string   `json:"detail"`
 	Remedy string   `json:"remedy,omitempty"` // what to do, in one line

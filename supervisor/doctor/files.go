@@ -23,12 +23,10 @@ const (
 	spaceWanted = 500 << 20
 )
 
-// secrets looks at who may read the files that hold secrets.
+// secrets looks at who may read the files that hold secrets. The settings have
+// seen to their own.
 func (s Subject) secrets(context.Context) []Finding {
 	paths := []string{s.Dirs.Runtime, s.Dirs.State, s.Dirs.Identity(), s.Dirs.DeviceTokens(), supervisor.TokenFile(s.Dirs.State), s.Dirs.Log()}
-	if s.File.Token != "" {
-		paths = append(paths, s.Dirs.File())
-	}
 	cfg, _ := s.Machine.GatewayConfig()
 	if cfg.Token != "" {
 		paths = append(paths, openclaw.PathsFrom(s.Machine.Env, s.Machine.Home).ConfigPath)
@@ -49,7 +47,7 @@ func (s Subject) secrets(context.Context) []Finding {
 			level, mode = Warning, "700"
 		}
 		found = append(found, Finding{Name: "secrets", Level: level, Detail: fmt.Sprintf("%s is open to other users (mode %04o)", path, info.Mode().Perm()),
-			Remedy: fmt.Sprintf("Run chmod %s %q; replace the secrets in it if others may have read them.", mode, path)})
+			Remedy: fmt.Sprintf("Run `chmod %s %s`; replace the secrets in it if others may have read them.", mode, path)})
 	}
 	switch {
 	case seen == 0:

@@ -18,7 +18,7 @@ type expression struct {
 	key        string // with its table
 	line       int    // from 1
 	table      bool
-	start, end int // of the value, in bytes; 0 when it is neither a text nor a whole number
+	start, end int // of the value, in bytes; 0 when it is a list or a table
 	after      int // where the line ends, its newline included; 0 when that is not known
 }
 
@@ -85,27 +85,22 @@ func expressionOf(p *unstable.Parser, prefix string) (e expression, ok bool) {
 	e.key = strings.Join(parts, ".")
 	if !e.table {
 		e.key = prefix + e.key
-		switch v := node.Value(); v.Kind {
-		case unstable.Array, unstable.InlineTable: // may go over several lines
+		v := node.Value()
+		if v.Kind == unstable.Array || v.Kind == unstable.InlineTable { // may go over several lines
 			return e, true
-		case unstable.String:
-			e.start, e.end = int(v.Raw.Offset), int(v.Raw.Offset+v.Raw.Length)
-			end = e.end
-		case unstable.Integer:
-			raw := p.Range(v.Data)
-			e.start, e.end = int(raw.Offset), int(raw.Offset+raw.Length)
-			end = e.end
 		}
+		e.start, e.end = int(v.Raw.Offset), int(v.Raw.Offset+v.Raw.Length)
+		end = e.end
 	}
 	e.after = lineEnd(p.Data(), end)
 	return e, true
 }
 
-// Set changes one setting in the file, whole or not at all, and leaves every
-// other byte of it alone: comments, other keys, and mistakes too. A file that is
-// not there is made. Its mode becomes 0600. key is a setting outside of tables,
-// value a text or a whole number.
-func Set[T string | int](path, key string, value T) error {
+// Set changes one setting in the file, whole or not at all, and leaves every other
+// byte of it alone: comments, other keys, and mistakes too. A file that is not
+// there is made. Its mode becomes 0600. key is a setting outside of tables, value
+// what its field holds.
+func Set(path, key string, value any) error {
 	// The link of somebody who keeps settings elsewhere stays a link.
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
@@ -114,15 +109,15 @@ func Set[T string | int](path, key string, value T) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	next, err := withValue(data, key, value)
+	next, err := with(data, key, value)
 	if err != nil || bytes.Equal(next, data) {
 		return err
 	}
 	return replace(path, next)
 }
 
-// withValue returns data with the setting in it.
-func withValue(data []byte, key string, value any) ([]byte, error) {
+// with returns data with the setting in it.
+func with(data []byte, key string, value any) ([]byte, error) {
 	text, err := toml.Marshal(map[string]any{key: value})
 	if err != nil {
 		return nil, err
@@ -136,7 +131,7 @@ func withValue(data []byte, key string, value any) ([]byte, error) {
 	for _, e := range expressions(data) {
 		if e.key == key && !e.table {
 			if e.end == 0 {
-				return nil, &Error{Line: e.line, Key: key, Reason: "its value is not of its kind; correct it in the file"}
+				return nil, &Error{Line: e.line, Key: key, Reason: "its value is a list or a table; correct it in the file"}
 			}
 			_, value, _ := bytes.Cut(text, []byte(" = "))
 			return splice(data, e.start, e.end, value), nil

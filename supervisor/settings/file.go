@@ -42,6 +42,15 @@ func (e *Error) Error() string {
 	return where + ": " + e.Reason
 }
 
+// Sentence is the mistake without the path.
+func (e *Error) Sentence() string {
+	rest, _ := strings.CutPrefix(e.Error(), e.Path)
+	if rest, ok := strings.CutPrefix(rest, ":"); ok && e.Line > 0 {
+		return "line " + rest
+	}
+	return strings.TrimLeft(rest, ": ")
+}
+
 // Mistakes are all of a file, in its order.
 type Mistakes []*Error
 
@@ -89,6 +98,7 @@ func Read(path string) File {
 	default:
 		f.parse(data)
 		f.lookAtMode()
+		slices.SortStableFunc(f.Mistakes, func(a, b *Error) int { return a.Line - b.Line })
 	}
 	return f
 }

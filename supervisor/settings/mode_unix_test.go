@@ -35,8 +35,8 @@ func TestK2_ATokenIsOnlyForItsUser(t *testing.T) {
 	}
 }
 
-// TestSetTextKeepsALink: people keep their settings elsewhere and link to them.
-func TestSetTextKeepsALink(t *testing.T) {
+// TestSetKeepsALink: people keep their settings elsewhere and link to them.
+func TestSetKeepsALink(t *testing.T) {
 	real := write(t, "# mine\n")
 	link := filepath.Join(t.TempDir(), "clawtray.toml")
 	if err := os.Symlink(real, link); err != nil {

@@ -161,9 +161,9 @@ func TestRowsTellTheOriginAndNoSecret(t *testing.T) {
 	}
 }
 
-// TestSetTextChangesNothingElse: comments, other keys, line ends and mistakes
+// TestSetChangesNothingElse: comments, other keys, line ends and mistakes
 // stay as they are, byte for byte.
-func TestSetTextChangesNothingElse(t *testing.T) {
+func TestSetChangesNothingElse(t *testing.T) {
 	for name, c := range map[string]struct{ before, after string }{
 		"empty":         {"", "notifications = 'none'\n"},
 		"replaced":      {"# mine\nport = 7 # seven\nnotifications  =  \"all\"  # loud\n\n[supervision]\n", "# mine\nport = 7 # seven\nnotifications  =  'none'  # loud\n\n[supervision]\n"},
@@ -175,6 +175,8 @@ func TestSetTextChangesNothingElse(t *testing.T) {
 		"not TOML":      {"port = = 7\n\"half\nnotifications = \"all\" # x\n[[[\n", "port = = 7\n\"half\nnotifications = 'none' # x\n[[[\n"},
 		"not TOML, new": {"port = = 7\nlog_level = 'info'\n", "port = = 7\nlog_level = 'info'\nnotifications = 'none'\n"},
 		"array":         {"port = 7\nx = [\n  1,\n]\n", "port = 7\nnotifications = 'none'\nx = [\n  1,\n]\n"},
+		"a number":      {"notifications = 3 # ?\n", "notifications = 'none' # ?\n"},
+		"true":          {"notifications = true\nport = 7\n", "notifications = 'none'\nport = 7\n"},
 		"multi-line":    {"notifications = \"\"\"\nall\"\"\"\nport = 7\n", "notifications = 'none'\nport = 7\n"},
 	} {
 		path := write(t, c.before)
@@ -185,13 +187,16 @@ func TestSetTextChangesNothingElse(t *testing.T) {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.after)
 		}
 	}
-	path := write(t, "notifications = []\n")
+	path := write(t, "notifications = [\n\"all\"]\nport = 0x10 # sixteen\n")
 	if err := Set(path, "notifications", "none"); err == nil {
-		t.Error("a list was taken for a text")
+		t.Error("a list was replaced")
+	}
+	if err := Set(path, "port", 19000); err != nil || Read(path).Port != 19000 {
+		t.Errorf("the port: %v", err)
 	}
 }
 
-func TestSetTextMakesAPrivateFile(t *testing.T) {
+func TestSetMakesAPrivateFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "deep", "clawtray.toml")
 	if err := Set(path, "notifications", "none"); err != nil {
 		t.Fatal(err)

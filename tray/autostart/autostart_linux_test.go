@@ -87,3 +87,24 @@ func TestL6_OpenClawServiceDetected(t *testing.T) {
 		t.Errorf("found %q", got)
 	}
 }
+
+func TestN4_TheEntryIsExplained(t *testing.T) {
+	sandbox(t)
+	look := func(l Login) string {
+		f := l.Check().Look(t.Context())[0]
+		return string(f.Level) + " " + f.Detail + " " + f.Remedy
+	}
+	l := Login{Program: "/opt/clawtray"}
+	if got := look(l); got != "ok off " {
+		t.Error(got)
+	}
+	if err := l.Set(true); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(l); got != "ok on, starts /opt/clawtray " {
+		t.Error(got)
+	}
+	if got := look(Login{Program: "/new/clawtray"}); !strings.HasPrefix(got, "warning starts another clawtray") {
+		t.Error(got)
+	}
+}

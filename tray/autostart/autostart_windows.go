@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
@@ -83,8 +84,21 @@ func switchedOff() bool {
 	return err == nil && len(b) > 0 && b[0]&1 == 1
 }
 
+// tasksKey is where the task scheduler notes its tasks, one key each. Unlike the
+// folder with their files, every user may list it.
+const tasksKey = `SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree`
+
 // service looks where the task scheduler and the Startup folder keep OpenClaw's entry.
 func service() string {
+	if key, err := registry.OpenKey(registry.LOCAL_MACHINE, tasksKey, registry.ENUMERATE_SUB_KEYS); err == nil {
+		defer key.Close()
+		names, _ := key.ReadSubKeyNames(-1)
+		for _, task := range names {
+			if strings.HasPrefix(task, "OpenClaw Gateway") {
+				return "the task " + task
+			}
+		}
+	}
 	for _, pattern := range []string{
 		filepath.Join(os.Getenv("SystemRoot"), "System32", "Tasks", "OpenClaw Gateway*"),
 		filepath.Join(os.Getenv("APPDATA"), "Microsoft", "Windows", "Start Menu", "Programs", "Startup", "OpenClaw Gateway*"),

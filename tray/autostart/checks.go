@@ -32,7 +32,7 @@ func (l Login) Check() doctor.Check {
 
 // CheckService is about OpenClaw's own service, which is never touched.
 func CheckService() doctor.Check {
-	const name = "OpenClaw's service"
+	const name = "openclaw-service"
 	return doctor.Check{Name: name, Look: func(context.Context) []doctor.Finding {
 		f := doctor.Finding{Name: name, Level: doctor.OK, Detail: "none"}
 		if where := Service(); where != "" {
