@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"sync"
 	"syscall"
 
 	"github.com/adrg/xdg"
@@ -171,8 +172,11 @@ func run(ctx context.Context, f flags) error {
 // any, on this goroutine, because some systems want their tray on the main thread.
 func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.Instance, show func(context.Context) error) error {
 	after, end := context.WithCancel(context.Background()) // outlives ctx: the last answers go out after the gateway has ended
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	served := make(chan error, 1)
 	go func() { served <- control.Serve(after, instance, s) }()
+	beside.Go(func() { rest(after, s) })
 	go s.Do(after, supervisor.Request{Intent: supervisor.Start, Automatic: true, Cause: supervisor.Cause{Code: supervisor.AutoStart}})
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
