@@ -43,6 +43,9 @@ section "linux"
 for shell in bash zsh fish; do
   build/clawtray completion "$shell" >"dist/stage/$shell"
 done
+mkdir dist/stage/man
+go run -tags "$TAGS man" -ldflags "$LDFLAGS" . dist/stage/man
+gzip -9n dist/stage/man/*
 date=$(date -u -R -d "@$SOURCE_DATE_EPOCH" 2>/dev/null || date -u -R -r "$SOURCE_DATE_EPOCH")
 printf 'clawtray (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- The clawtray authors <clawtray@users.noreply.github.com>  %s\n' \
   "$(echo "$VERSION" | sed 's/-/~/')-1" "$date" | gzip -9n >dist/stage/changelog.Debian.gz
