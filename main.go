@@ -57,12 +57,6 @@ func main() {
 	}
 }
 
-// usageError is a mistake on the command line.
-type usageError struct {
-	error
-	text string
-}
-
 // flags of the program itself.
 type flags struct {
 	profile  string
@@ -103,18 +97,6 @@ func command() *cobra.Command {
 	}})
 	takeNoArguments(root.Commands())
 	return root
-}
-
-func takeNoArguments(commands []*cobra.Command) {
-	for _, c := range commands {
-		c.Args = func(cmd *cobra.Command, args []string) error {
-			if err := cobra.NoArgs(cmd, args); err != nil {
-				return &usageError{fmt.Errorf("%s takes no arguments", cmd.CommandPath()), cmd.UsageString()}
-			}
-			return nil
-		}
-		takeNoArguments(c.Commands())
-	}
 }
 
 // run is the program: one instance, one supervisor, one tray.
