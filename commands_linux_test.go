@@ -76,7 +76,7 @@ func TestL7_CommandsOfTheMenu(t *testing.T) {
 		}
 	}
 
-	if out := u.must("logs", "-n", "5000"); !strings.HasPrefix(out, "time=") || !strings.Contains(out, "clawtray starts") || !strings.Contains(out, "gateway ready") {
+	if out := u.must("logs", "-n", "5000"); !strings.HasPrefix(out, "clawtray dev (unknown), linux/") || !strings.Contains(out, "clawtray starts") || !strings.Contains(out, "gateway ready") {
 		t.Errorf("logs said %s", out)
 	}
 	u.followsLogs()

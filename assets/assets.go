@@ -10,7 +10,7 @@ import (
 	"fmt"
 )
 
-//go:embed icons/*.png icons/*.ico
+//go:embed icons/*.png
 var files embed.FS
 
 // Icon names one picture of the tray. The icons differ in outline as well as
@@ -42,11 +42,10 @@ func (i Icon) PNG() []byte { return i.file(".png") }
 // menu bar, which colours it to suit its background.
 func (i Icon) Template() []byte { return i.file("-template.png") }
 
-// ICO is the icon for Windows, in every size its shell asks for.
-func (i Icon) ICO() []byte { return i.file(".ico") }
+func (i Icon) file(suffix string) []byte { return read(files, i, suffix) }
 
-func (i Icon) file(suffix string) []byte {
-	b, err := files.ReadFile("icons/" + string(i) + suffix)
+func read(from embed.FS, i Icon, suffix string) []byte {
+	b, err := from.ReadFile("icons/" + string(i) + suffix)
 	if err != nil {
 		panic(fmt.Sprintf("assets: icon %q is not embedded: %v", i, err))
 	}

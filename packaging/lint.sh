@@ -54,6 +54,9 @@ for platform in linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64
   CGO_ENABLED=0 GOOS=${platform%/*} GOARCH=${platform#*/} go vet ./...
 done
 
+echo "the manual's generator"
+go vet -tags man .
+
 section "types of the darwin files that need cgo"
 go run ./packaging/macos/typecheck
 

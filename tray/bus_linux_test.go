@@ -23,7 +23,7 @@ import (
 const patience = 20 * time.Second
 
 // needTool fails in CI without the tool, and says elsewhere how to get it.
-func needTool(t *testing.T, names ...string) {
+func needTool(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		if _, err := exec.LookPath(name); err == nil {
@@ -37,7 +37,7 @@ func needTool(t *testing.T, names ...string) {
 }
 
 // wait fails the test when c stays silent.
-func wait[T any](t *testing.T, c <-chan T, what string, output func() string) T {
+func wait[T any](t testing.TB, c <-chan T, what string, output func() string) T {
 	t.Helper()
 	select {
 	case v, ok := <-c:
@@ -57,17 +57,17 @@ const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
 
 // bus is a private session bus that starts nothing by itself.
 type bus struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	addr string
 	cmd  *exec.Cmd
 	env  []string // set: services are started, with this environment
 }
 
-func startBus(t *testing.T) *bus { return startBusWith(t, nil) }
+func startBus(t testing.TB) *bus { return startBusWith(t, nil) }
 
 // startBusWith starts a bus that starts services in an environment.
-func startBusWith(t *testing.T, env []string) *bus {
+func startBusWith(t testing.TB, env []string) *bus {
 	needTool(t, "dbus-daemon")
 	b := &bus{t: t, dir: t.TempDir(), env: env}
 	b.addr = "unix:path=" + filepath.Join(b.dir, "bus")
@@ -174,7 +174,7 @@ func (b *bus) startNotifications() *toasts {
 // statuses and tells requests. It is a program of its own because systray is
 // one per process.
 type child struct {
-	t      *testing.T
+	t      testing.TB
 	cmd    *exec.Cmd
 	stdin  io.Closer
 	in     *json.Encoder
@@ -188,7 +188,7 @@ func (b *bus) runTray(first supervisor.Status, env ...string) *child {
 	return runTray(b.t, first, append(env, "DBUS_SESSION_BUS_ADDRESS="+b.addr)...)
 }
 
-func runTray(t *testing.T, first supervisor.Status, env ...string) *child {
+func runTray(t testing.TB, first supervisor.Status, env ...string) *child {
 	t.Helper()
 	status, err := json.Marshal(first)
 	if err != nil {
@@ -252,7 +252,7 @@ func (c *child) output() string { return c.log.String() }
 
 // item is a panel's view of the icon.
 type item struct {
-	t    *testing.T
+	t    testing.TB
 	conn *dbus.Conn
 	dest string
 	sigs chan *dbus.Signal

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -17,6 +19,9 @@ import (
 
 // childEnv holds the first status for the test binary when it is run as a tray program.
 const childEnv = "CLAWTRAY_TEST_TRAY"
+
+// staysEnv keeps the tray program alive when it is told to quit.
+const staysEnv = "CLAWTRAY_TEST_TRAY_STAYS"
 
 func TestMain(m *testing.M) {
 	if first := os.Getenv(childEnv); first != "" {
@@ -35,16 +40,24 @@ func trayProgram(first string) int {
 	}
 	g := newGateway(s)
 	tell := teller()
+	stays := os.Getenv(staysEnv) != ""
 	g.answer = func(_ context.Context, r supervisor.Request) (supervisor.Answer, error) {
 		if r.Now {
 			tell("%s now", r.Intent)
 		} else {
 			tell("%s", r.Intent)
 		}
+		if r.Intent == supervisor.Quit && stays {
+			return supervisor.Answer{Result: supervisor.ResultSuperseded, Message: "Done."}, nil
+		}
 		return supervisor.Answer{Message: "Done."}, nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	go func() {
+		for range g.requests { // the answers tell
+		}
+	}()
 	go func() {
 		for in := json.NewDecoder(os.Stdin); ; {
 			var s supervisor.Status
@@ -58,7 +71,21 @@ func trayProgram(first string) int {
 	err := Run(ctx, Options{
 		Gateway: g, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		LogFile: "the log", OpenClawConfig: "openclaw.json", ConfigFile: "config.toml",
-		Open:         func(target string) error { tell("open %s", target); return nil },
+		Open: func(target string) error {
+			if !strings.HasPrefix(target, "http://") {
+				tell("open %s", target)
+				return nil
+			}
+			go func() { // as a browser does
+				resp, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Get(target)
+				if err == nil {
+					resp.Body.Close()
+					tell("browse %s", resp.Header.Get("Location"))
+				}
+			}()
+			return nil
+		},
+		Dashboard:    func() (string, error) { return "http://the-dashboard/", nil },
 		Copy:         func(text string) error { tell("copy %s", text); return nil },
 		SaveSettings: func(s Settings) error { tell("notify %s", s.Notify); return nil },
 		Autostart:    &fakeAutostart{},

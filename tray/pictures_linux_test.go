@@ -89,12 +89,12 @@ func TestL1_Pictures(t *testing.T) {
 
 // desktop is a private X server with a bus, a panel and a notification server.
 type desktop struct {
-	t       *testing.T
+	t       testing.TB
 	display string
 	bus     *bus
 }
 
-func startDesktop(t *testing.T, script string, env ...string) *desktop {
+func startDesktop(t testing.TB, script string, env ...string) *desktop {
 	d := &desktop{t: t}
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -127,7 +127,7 @@ func startDesktop(t *testing.T, script string, env ...string) *desktop {
 }
 
 // startForTest starts a command that is killed when the test ends.
-func startForTest(t *testing.T, cmd *exec.Cmd) {
+func startForTest(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	cmd.Stderr = &bytes.Buffer{}
 	if err := cmd.Start(); err != nil {

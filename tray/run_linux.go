@@ -46,7 +46,7 @@ func show(ctx context.Context, l *loop) error {
 		systray.SetOnTapped(func() { w.clicked(OpenDashboard) })
 	}
 	l.build(w)
-	k := keeper{log: l.Log, notifier: l.notifier, texts: textsFor(l.set.Language), quiet: l.set.Notify == NotifyNone}
+	k := keeper{log: l.Log, notifier: l.notifier, texts: textsFor(l.set.Language), quiet: l.set.Notify == NotifyNone, grace: hostGrace}
 	var wg sync.WaitGroup
 	wg.Go(func() { k.run(ctx) })
 	err := l.serve(ctx)
@@ -74,6 +74,7 @@ type keeper struct {
 	notifier *notifier
 	texts    *texts
 	quiet    bool // no notifications
+	grace    time.Duration
 	noBus    bool // was said
 	noHost   bool // was said
 }
@@ -109,7 +110,7 @@ func sleep(ctx context.Context, d time.Duration) {
 // stay returns when the bus is lost. Panels that come later or restart need no
 // care: systray registers with each.
 func (k *keeper) stay(ctx context.Context, conn *dbus.Conn) {
-	grace := time.NewTimer(hostGrace)
+	grace := time.NewTimer(k.grace)
 	defer grace.Stop()
 	for {
 		select {

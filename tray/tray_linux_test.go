@@ -2,8 +2,10 @@ package tray
 
 import (
 	"bytes"
+	"context"
 	"image"
 	"image/png"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -101,14 +103,16 @@ func TestL2_ClicksBecomeRequests(t *testing.T) {
 	for _, click := range []struct{ label, does string }{
 		{"Restart", "restart"}, {"Reload configuration", "reload"}, {"Stop", "stop"},
 		{"View logs", "open the log"}, {"Copy diagnostics", "copy diagnostics"}, {"Problems only", "notify problems"},
-		{"Save diagnostics report", "report"},
 	} {
 		i.click(click.label)
 		c.expect(click.does)
 	}
-	c.expect("open /reports") // the folder it was saved in
 	i.click("Start at login")
 	i.until("the check marks", has("[x] Start at login", "    [x] Problems only", "    [ ] All"))
+
+	i.click("Save diagnostics report")
+	c.expect("report")
+	c.expect("open /reports") // the folder it was saved in
 
 	c.send(stopped())
 	i.until("the stop", has("Start", "Reload configuration (not running)  (disabled)"))
@@ -129,6 +133,74 @@ func TestL2_ClicksBecomeRequests(t *testing.T) {
 	if err := wait(t, c.exited, "end", c.output); err != nil {
 		t.Errorf("the tray program ended with %v\n%s", err, c.output())
 	}
+}
+
+// Whatever the menu shows, each entry does what it says, and those that cannot
+// act do nothing even if the panel sends a click.
+func TestL2_EveryEntryOfEveryMenu(t *testing.T) {
+	b := startBus(t)
+	w := b.startWatcher()
+	c := b.runTray(running(), staysEnv+"=1")
+	i := b.item(wait(t, w.registered, "registration", c.output))
+	other := map[ID]string{
+		OpenDashboard: "browse http://the-dashboard/", ViewLogs: "open the log", CopyDiagnostics: "copy diagnostics",
+		SaveReport: "report", ShowAll: "notify all", ShowProblems: "notify problems", ShowNone: "notify none",
+	}
+	helps := map[supervisor.Action]string{
+		supervisor.ActInstall: "install", supervisor.ActOpenConfig: "open openclaw.json", supervisor.ActApprove: "copy openclaw devices approve 9f3",
+		supervisor.ActUseFreePort: "open config.toml",
+	}
+	clicked := map[string]bool{}
+	for name, s := range pictures() {
+		if strings.HasPrefix(name, "starting-") && name != "starting-slow" {
+			continue // the same entries in every phase
+		}
+		s.Incidents = nil
+		c.send(s)
+		want := View(s, Settings{}, time.Now())
+		i.until(name, func(text string) bool { return sameEntries(text, asText(s)) })
+		eachItem(want.Items, func(it Item) {
+			if it.Hidden || len(it.Sub) > 0 || it.ID == StartAtLogin || it.ID == StatusLine || strings.HasPrefix(string(it.ID), string(DetailLine)) {
+				return
+			}
+			does := other[it.ID]
+			switch {
+			case it.Request.Now:
+				does = string(it.Request.Intent) + " now"
+			case it.Request.Intent != "":
+				does = string(it.Request.Intent)
+			case it.ID == Help && s.Cause.FreePort > 0:
+				does = "use 18790"
+			case it.ID == Help:
+				does = helps[it.Action]
+			}
+			i.click(it.Title)
+			if it.Disabled {
+				return // what comes next would be something else
+			}
+			c.expect(does)
+			clicked[does] = true
+			if it.ID == SaveReport {
+				c.expect("open /reports")
+			}
+		})
+	}
+	for _, does := range []string{"start", "stop", "stop now", "restart", "reload", "retry", "take-over", "quit", "quit now", "install", "use 18790", "notify none", "browse http://the-dashboard/"} {
+		if !clicked[does] {
+			t.Errorf("no menu offers %q", does)
+		}
+	}
+}
+
+// sameEntries compares menus below their first separator: the lines above say
+// how the last click ended.
+func sameEntries(a, b string) bool {
+	_, a, _ = strings.Cut(a, "----\n")
+	_, b, _ = strings.Cut(b, "----\n")
+	for _, checked := range []string{"[x] ", "[ ] "} { // of the notification level, which the test changes
+		a, b = strings.ReplaceAll(a, checked, ""), strings.ReplaceAll(b, checked, "")
+	}
+	return a == b
 }
 
 // A status that looks the same sends nothing over the bus.
@@ -259,7 +331,45 @@ func TestL2_LeftClickOnLXQt(t *testing.T) {
 		if err := i.conn.Object(i.dest, "/StatusNotifierItem").Call("org.kde.StatusNotifierItem.Activate", 0, int32(0), int32(0)).Err; err != nil {
 			t.Error(err)
 		}
-		i.until("an answer", has("Open Dashboard failed: not available here  (disabled)"))
+		c.expect("browse http://the-dashboard/")
+	}
+}
+
+// A desktop without a tray is told once how to get one, and quietly if that is
+// the user's wish.
+func TestL4_NoHostIsSaidOnce(t *testing.T) {
+	t.Setenv("XDG_CURRENT_DESKTOP", "ubuntu:GNOME")
+	for _, quiet := range []bool{false, true} {
+		b := startBus(t)
+		var log bytes.Buffer
+		logger := slog.New(slog.NewTextHandler(&log, nil))
+		k := keeper{log: logger, notifier: newNotifier(nil, logger), texts: &english, quiet: quiet}
+		conn := b.connect()
+		if !quiet {
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan struct{})
+			go func() { k.stay(ctx, conn); close(ended) }()
+			if toast := <-k.notifier.queue; toast.Body != english.NoHostGNOME {
+				t.Errorf("%+v", toast)
+			}
+			stop()
+			<-ended
+		}
+		k.lookForHost(t.Context(), conn)
+		k.lookForHost(t.Context(), conn)
+		if n := strings.Count(log.String(), "no tray host"); n != 1 || len(k.notifier.queue) != 0 {
+			t.Errorf("said %d times, %d more notifications", n, len(k.notifier.queue))
+		}
+	}
+}
+
+func TestL4_AHostIsSeen(t *testing.T) {
+	b := startBus(t)
+	b.startWatcher()
+	k := keeper{log: slog.New(slog.DiscardHandler), notifier: newNotifier(nil, nil), texts: &english}
+	k.lookForHost(t.Context(), b.connect())
+	if k.noHost || len(k.notifier.queue) != 0 {
+		t.Error("a host is there, but a notification says how to get one")
 	}
 }
 

@@ -1,0 +1,211 @@
+package tray
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"clawtray/supervisor"
+	"clawtray/supervisor/control"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	settling  = 15 * time.Second // from running to quiet
+	quiet     = time.Minute
+	starts    = 7               // of which the median is reported
+	readyTime = 4 * time.Minute // for a real gateway on a busy machine
+)
+
+// BenchmarkFootprint weighs the whole program in a desktop session: an Xfce
+// panel, a real gateway, connected and quiet. The goals: 15 MB of proportional
+// memory, 5 ms of CPU a minute, 0.2 wake-ups a second, 20 ms from exec to icon,
+// 12 MB on disk.
+func BenchmarkFootprint(b *testing.B) {
+	node, entry := os.Getenv("CLAWTRAY_TEST_NODE"), os.Getenv("CLAWTRAY_TEST_OPENCLAW")
+	if node == "" || entry == "" {
+		b.Skip("CLAWTRAY_TEST_NODE and CLAWTRAY_TEST_OPENCLAW are not set; make bench sets them")
+	}
+	needTool(b, "Xvfb", "xfce4-panel", "dunst", "dbus-update-activation-environment")
+	d := startDesktop(b, "xfce.sh")
+	program, size := buildProgram(b, d)
+	for b.Loop() {
+		program.timeToIcon(node)
+		program.atRest(node, entry)
+	}
+	b.ReportMetric(size, "disk-MB")
+	b.ReportMetric(0, "ns/op") // says nothing here
+}
+
+// program is clawtray, built as for a release.
+type program struct {
+	b    *testing.B
+	d    *desktop
+	path string
+	home string
+}
+
+// buildProgram also returns its size in MB.
+func buildProgram(b *testing.B, d *desktop) (*program, float64) {
+	p := &program{b: b, d: d, home: b.TempDir()}
+	p.path = filepath.Join(p.home, "clawtray-stripped")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", p.path, "..")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	info, err := os.Stat(p.path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return p, float64(info.Size()) / (1 << 20)
+}
+
+// start runs clawtray with settings until the returned function is called.
+func (p *program) start(settings string) (pid int, stop func()) {
+	path := filepath.Join(p.home, ".config", "clawtray", "clawtray.toml")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		p.b.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(settings), 0o600); err != nil {
+		p.b.Fatal(err)
+	}
+	cmd := exec.Command(p.path)
+	cmd.Env = []string{"HOME=" + p.home, "XDG_RUNTIME_DIR=" + p.home, "PATH=" + os.Getenv("PATH"), "DISPLAY=" + p.d.display, "DBUS_SESSION_BUS_ADDRESS=" + p.d.bus.addr,
+		"XDG_CURRENT_DESKTOP=XFCE", "OPENCLAW_SKIP_CHANNELS=1", "GODEBUG=" + os.Getenv("GODEBUG"), "GOGC=" + os.Getenv("GOGC")}
+	if err := cmd.Start(); err != nil {
+		p.b.Fatal(err)
+	}
+	return cmd.Process.Pid, func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Wait()
+	}
+}
+
+// timeToIcon takes the time from exec until the panel has the icon. There is no
+// gateway to start, so nothing else wants the processor.
+func (p *program) timeToIcon(node string) {
+	conn := p.d.bus.connect()
+	signals := make(chan *dbus.Signal, 10)
+	conn.Signal(signals)
+	if err := conn.AddMatchSignal(dbus.WithMatchInterface("org.kde.StatusNotifierWatcher"), dbus.WithMatchMember("StatusNotifierItemRegistered")); err != nil {
+		p.b.Fatal(err)
+	}
+	var took []time.Duration
+	for range starts {
+		began := time.Now()
+		_, stop := p.start(fmt.Sprintf("node = %q\nopenclaw = '/nonexistent'\n", node))
+		wait(p.b, signals, "icon", func() string { return "" })
+		took = append(took, time.Since(began))
+		stop()
+	}
+	slices.Sort(took)
+	p.b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "icon-ms")
+}
+
+// atRest measures a minute in which nothing happens.
+func (p *program) atRest(node, entry string) {
+	port := freePort(p.b)
+	pid, stop := p.start(fmt.Sprintf("node = %q\nopenclaw = %q\nport = %d\n", node, entry, port))
+	defer stop()
+	p.running()
+	time.Sleep(settling)
+	before := usageOf(p.b, pid)
+	time.Sleep(quiet)
+	after := usageOf(p.b, pid)
+	p.b.ReportMetric(after.pss, "PSS-MB")
+	p.b.ReportMetric(after.rss, "RSS-MB")
+	p.b.ReportMetric(after.anonymous, "anon-MB")
+	p.b.ReportMetric(float64((after.cpu-before.cpu).Microseconds())/1000/quiet.Minutes(), "cpu-ms/min")
+	p.b.ReportMetric(float64(after.wakeups-before.wakeups)/quiet.Seconds(), "wakeups/s")
+}
+
+// running waits for the gateway.
+func (p *program) running() {
+	ctx, cancel := context.WithTimeout(p.b.Context(), readyTime)
+	defer cancel()
+	client := control.NewClient(filepath.Join(p.home, "clawtray"))
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		if report, _, err := client.Report(ctx); err == nil && report.State == supervisor.Running {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			p.b.Fatal("the gateway does not come up")
+		case <-look.C:
+		}
+	}
+}
+
+// usage is what a process has used so far; memory is in MB.
+type usage struct {
+	pss, rss, anonymous float64
+	cpu                 time.Duration
+	wakeups             int // of all its threads
+}
+
+func usageOf(t testing.TB, pid int) usage {
+	t.Helper()
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	memory := fields(t, filepath.Join(dir, "smaps_rollup"))
+	u := usage{pss: float64(memory["Pss"]) / 1024, rss: float64(memory["Rss"]) / 1024, anonymous: float64(memory["Anonymous"]) / 1024}
+	threads, err := filepath.Glob(filepath.Join(dir, "task", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, thread := range threads {
+		text, err := os.ReadFile(filepath.Join(thread, "schedstat"))
+		if err != nil {
+			continue // it ended
+		}
+		ns, _, _ := strings.Cut(string(text), " ")
+		onCPU, err := strconv.Atoi(ns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.cpu += time.Duration(onCPU)
+		u.wakeups += fields(t, filepath.Join(thread, "status"))["voluntary_ctxt_switches"]
+	}
+	return u
+}
+
+// fields reads the lines "name: number ..." of a file in /proc.
+func fields(t testing.TB, path string) map[string]int {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		name, rest, _ := strings.Cut(line, ":")
+		if words := strings.Fields(rest); len(words) > 0 {
+			if n, err := strconv.Atoi(words[0]); err == nil {
+				all[name] = n
+			}
+		}
+	}
+	return all
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
