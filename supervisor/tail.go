@@ -33,7 +33,7 @@ type tail struct {
 	cut     bool   // the unfinished line was longer: its rest is skipped
 }
 
-// run reads what is there, then whenever the file changes, and once more after
+// run reads what is there, then whenever the file changes, and the rest after
 // done is closed.
 func (t *tail) run(done <-chan struct{}) {
 	f, err := os.OpenFile(t.path, os.O_RDWR, 0)
@@ -56,7 +56,9 @@ func (t *tail) run(done <-chan struct{}) {
 		case <-w.errors: // changes may have been missed
 		case <-w.poll:
 		case <-done:
-			t.read(f)
+			// A descendant may still be writing: so much, and no more.
+			for n := 0; n <= maxBehind && t.read(f); n += maxOutput {
+			}
 			t.flush()
 			return
 		}

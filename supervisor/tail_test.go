@@ -34,6 +34,22 @@ func TestJ1_WithoutFileEvents(t *testing.T) {
 	<-ended
 }
 
+// J1: the last words of a child that wrote much and ended are not lost.
+func TestJ1_TheRestAfterTheEnd(t *testing.T) {
+	path := filepath.Join(tempDir(t), stdoutName)
+	if err := os.WriteFile(path, []byte(strings.Repeat("x", 3*maxOutput)+"\nlast\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	done := make(chan struct{})
+	tl := &tail{path: path, poll: true, emit: func(s string) { got = append(got, s) }}
+	close(done)
+	tl.run(done)
+	if len(got) != 2 || got[1] != "last" {
+		t.Errorf("got %d lines: %.100q", len(got), got)
+	}
+}
+
 // J1: what a child wrote faster than we read is skipped but for the newest part,
 // the file is cut back, and reading goes on from its new start.
 func TestJ1_FarBehind(t *testing.T) {

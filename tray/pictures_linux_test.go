@@ -96,21 +96,7 @@ type desktop struct {
 
 func startDesktop(t testing.TB, script string, env ...string) *desktop {
 	d := &desktop{t: t}
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", screenWidth, screenHeight), "-nolisten", "tcp")
-	x.ExtraFiles = []*os.File{write}
-	startForTest(t, x)
-	write.Close()
-	number := make(chan string, 1)
-	go func() {
-		b, _ := io.ReadAll(io.LimitReader(read, 16))
-		read.Close()
-		number <- strings.TrimSpace(string(b))
-	}()
-	d.display = ":" + wait(t, number, "X server", func() string { return "" })
+	d.startX()
 	d.bus = startBusWith(t, []string{"DISPLAY=" + d.display, "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()})
 	session := append([]string{"DISPLAY=" + d.display, "DBUS_SESSION_BUS_ADDRESS=" + d.bus.addr, "PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + t.TempDir()}, env...)
 	for _, program := range []struct{ name, command, arg string }{
@@ -124,6 +110,26 @@ func startDesktop(t testing.TB, script string, env ...string) *desktop {
 		wait(t, appears, program.name, func() string { return fmt.Sprint(cmd.Stderr) })
 	}
 	return d
+}
+
+// startX starts the X server.
+func (d *desktop) startX() {
+	d.t.Helper()
+	read, write, err := os.Pipe()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", screenWidth, screenHeight), "-nolisten", "tcp")
+	x.ExtraFiles = []*os.File{write}
+	startForTest(d.t, x)
+	write.Close()
+	number := make(chan string, 1)
+	go func() {
+		b, _ := io.ReadAll(io.LimitReader(read, 16))
+		read.Close()
+		number <- strings.TrimSpace(string(b))
+	}()
+	d.display = ":" + wait(d.t, number, "X server", func() string { return "" })
 }
 
 // startForTest starts a command that is killed when the test ends.

@@ -10,15 +10,16 @@ import (
 // sandbox moves the user's folders to an empty place. The registry of Windows
 // is the real one; the test leaves it as it was.
 func sandbox(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("HOME", dir)
-	t.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, "config"))
 	if runtime.GOOS == "windows" {
 		if on, err := enabled(); err != nil || on {
 			t.Fatalf("clawtray starts at login on this machine (%v, %v): not touching it", on, err)
 		}
 		t.Cleanup(func() { _ = remove() })
+		return
 	}
+	dir := t.TempDir()
+	t.Setenv("HOME", dir)
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, "config"))
 }
 
 func TestL6_OnOffRepeated(t *testing.T) {

@@ -1,0 +1,282 @@
+package tray
+
+import (
+	"bytes"
+	"debug/pe"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	// wineTime bounds a run of tests under wine, and the wait for what is to be seen there. It is no expectation: they take 15 s
+	// on an idle machine.
+	wineTime = 4 * time.Minute
+	// wineLeft is how long what a program leaves behind under wine may keep its
+	// output open.
+	wineLeft = 5 * time.Second
+)
+
+// What needs Windows itself, as far as wine 8 can stand in for it: the processes
+// of the supervisor, the Run key, and the program that users get. Wine has no unix
+// sockets, so no command reaches the program there.
+func TestWine(t *testing.T) {
+	needTool(t, "wine", "wineserver", "Xvfb", "xdotool", "import")
+	w := newWine(t)
+	t.Run("M3_Processes", func(t *testing.T) {
+		w.test(t, "../supervisor", "^Test(C4_AskedToEnd|C4_IgnoresTheRequest|G1_ExitCodeAndLastWords|M2_Recognised|M3_JobObject|J1_Flood)$")
+	})
+	t.Run("L6_RunKey", func(t *testing.T) { w.test(t, "./autostart", "^TestL6_") })
+	t.Run("L1_Desktop", w.desktop)
+}
+
+// desktop starts the program by Explorer, as a double click does, and uses it
+// with the mouse: the icon, its tooltip, its menu, three clicks. Notifications are
+// off: they show for 5 s, which a busy machine may miss, and cover the rest.
+func (w *wine) desktop(t *testing.T) {
+	config := filepath.Join(w.dir, "clawtray")
+	if err := os.MkdirAll(config, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(config, "clawtray.toml"), []byte(`notifications = "none"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := w.build(t, "clawtray.exe", "build", "-ldflags", "-H windowsgui", "..")
+	d := &desktop{t: t}
+	d.startX()
+	w.env = append(w.env, "DISPLAY="+d.display, "XDG_CONFIG_HOME="+windows(w.dir))
+	size := fmt.Sprintf("/desktop=test,%dx%d", screenWidth, screenHeight)
+	explorer := w.command("explorer", size, windows(program))
+	var said bytes.Buffer // read after its end
+	explorer.Stderr = &said
+	if err := explorer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- explorer.Wait() }()
+
+	// There is no OpenClaw, which needs a person: the icon is red.
+	corner := image.Rect(screenWidth-22, screenHeight-22, screenWidth, screenHeight)
+	open := image.Rect(screenWidth/3, 0, screenWidth, screenHeight-22)
+	icon := func(im *image.RGBA) bool { return count(im, corner, red) > 20 }
+	opened := func(im *image.RGBA) bool { return count(im, open, white) > 1000 }
+	d.seen("the icon", icon)
+	d.x("mousemove", fmt.Sprint(corner.Min.X+12), fmt.Sprint(corner.Min.Y+12))
+	d.save("wine-1-tooltip", d.seen("the tooltip", opened))
+
+	click := func(name string, fromBottom int) {
+		d.x("mousemove", "10", "10")
+		d.seen("no menu", func(im *image.RGBA) bool { return count(im, open, white) == 0 })
+		d.x("mousemove", fmt.Sprint(corner.Min.X+12), fmt.Sprint(corner.Min.Y+12), "click", "3")
+		menu := d.seen("the menu", func(im *image.RGBA) bool { return len(menuRows(im)) > 10 })
+		d.save(name, menu)
+		rows := menuRows(menu)
+		row := rows[len(rows)-1-fromBottom]
+		d.x("mousemove", fmt.Sprint(row.X), fmt.Sprint(row.Y), "click", "1")
+	}
+	const login, quit = 4, 0 // rows from the bottom
+	click("wine-2-menu", login)
+	w.runKey(t, true)
+	click("wine-3-menu-checked", login)
+	w.runKey(t, false)
+	click("wine-4-menu", quit)
+	if err := wait(t, ended, "end", func() string { return "" }); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		t.Errorf("it ended with %v", err)
+	}
+	if !strings.Contains(said.String(), "cause=user-quit") {
+		t.Errorf("the click on Quit did not arrive:\n%s", said.String())
+	}
+}
+
+// runKey waits until the program is, or is not, in the registry's list of what
+// starts at login.
+func (w *wine) runKey(t *testing.T, want bool) {
+	t.Helper()
+	var out []byte
+	for deadline := time.Now().Add(wineTime); time.Now().Before(deadline); {
+		out, _ = finish(w.command("reg", "query", `HKCU\Software\Microsoft\Windows\CurrentVersion\Run`, "/v", "clawtray"))
+		if strings.Contains(string(out), "clawtray.exe") == want {
+			return
+		}
+	}
+	t.Fatalf("in the Run key: %v wanted\n%s", want, out)
+}
+
+// seen takes pictures until two in a row are the same and ok.
+func (d *desktop) seen(what string, ok func(*image.RGBA) bool) *image.RGBA {
+	d.t.Helper()
+	last := d.shot()
+	for deadline := time.Now().Add(wineTime); time.Now().Before(deadline); {
+		next := d.shot()
+		if bytes.Equal(last.Pix, next.Pix) && ok(next) {
+			return next
+		}
+		last = next
+	}
+	d.save("failed", last)
+	d.t.Fatalf("never seen: %s; see failed.png", what)
+	return nil
+}
+
+func red(c color.RGBA) bool   { return c.R > 150 && c.G < 100 && c.B < 120 }
+func white(c color.RGBA) bool { return c.R == 255 && c.G == 255 && c.B == 255 }
+
+func count(im *image.RGBA, area image.Rectangle, is func(color.RGBA) bool) (n int) {
+	for y := area.Min.Y; y < area.Max.Y; y++ {
+		for x := area.Min.X; x < area.Max.X; x++ {
+			if is(im.RGBAAt(x, y)) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// menuRows finds the lines of text in the open menu, which fills the lower right
+// corner above the taskbar: the beginning of each, from the top.
+func menuRows(im *image.RGBA) (rows []image.Point) {
+	const bottom = screenHeight - 24
+	left := 0
+	for left < screenWidth && !white(im.RGBAAt(left, bottom)) {
+		left++
+	}
+	const least, most = 4, 16 // pixels; separators are lower, what lies above the menu is higher
+	text := image.Rect(left+20, 0, left+60, 1)
+	began := 0
+	for y := range screenHeight - 10 {
+		if count(im, text.Add(image.Pt(0, y)), white) < text.Dx() {
+			continue
+		}
+		if height := y - began; height >= least && height <= most {
+			rows = append(rows, image.Pt(text.Min.X, y-height/2))
+		}
+		began = y + 1
+	}
+	return rows
+}
+
+// wine is a Windows of the test's own.
+type wine struct {
+	dir string
+	env []string
+}
+
+func newWine(t *testing.T) *wine {
+	w := &wine{dir: t.TempDir()}
+	prefix := filepath.Join(w.dir, "prefix")
+	w.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "WINEPREFIX=" + prefix, "WINEDEBUG=-all",
+		"WINEDLLOVERRIDES=mscoree,mshtml="}
+	t.Cleanup(func() {
+		for _, how := range []string{"-k", "-w"} { // end everything in it, and wait for that
+			cmd := exec.Command("wineserver", how)
+			cmd.Env = w.env
+			cmd.Run() // fails when nothing runs any more
+		}
+	})
+	if out, err := finish(w.command("wineboot", "-i")); err != nil {
+		t.Fatalf("wineboot: %v\n%s", err, out)
+	}
+	if err := os.WriteFile(filepath.Join(prefix, "drive_c", "windows", "system32", "bcryptprimitives.dll"), bcryptPrimitives(t), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *wine) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("wine", args...)
+	cmd.Env, cmd.WaitDelay = w.env, wineLeft
+	return cmd
+}
+
+// finish runs a command to its end; what it leaves behind is no error.
+func finish(cmd *exec.Cmd) ([]byte, error) {
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil
+	}
+	return out, err
+}
+
+// build runs a go command that makes a program for Windows.
+func (w *wine) build(t *testing.T, name string, command ...string) string {
+	t.Helper()
+	path := filepath.Join(w.dir, name)
+	last := len(command) - 1
+	cmd := exec.Command("go", append(append(command[:last:last], "-o", path), command[last])...)
+	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+	return path
+}
+
+// test runs tests of a package as a Windows program.
+func (w *wine) test(t *testing.T, pkg, run string) {
+	program := w.build(t, filepath.Base(pkg)+".test.exe", "test", "-c", pkg)
+	cmd := w.command(program, "-test.v", "-test.timeout", wineTime.String(), "-test.run", run)
+	cmd.Dir = w.dir
+	out, err := finish(cmd)
+	if err != nil || !bytes.Contains(out, []byte("--- PASS")) {
+		t.Errorf("%s under wine: %v\n%s", pkg, err, out)
+	}
+}
+
+// windows is a path as a Windows program sees it there.
+func windows(path string) string { return `Z:` + strings.ReplaceAll(path, "/", `\`) }
+
+// bcryptPrimitives is a DLL without code, that forwards its only function to
+// one that does the same. Every Go program needs that function, and wine 8
+// (Debian 12) lacks it.
+func bcryptPrimitives(t *testing.T) []byte {
+	const (
+		section   = 0x1000 // where the only section is in memory
+		alignment = 0x200
+		headers   = 0x80 // the DOS header
+	)
+	le := binary.LittleEndian
+	exports := make([]byte, alignment)
+	put := func(at int, values ...uint32) {
+		for i, v := range values {
+			le.PutUint32(exports[at+4*i:], v)
+		}
+	}
+	text := func(at int, s string) uint32 {
+		copy(exports[at:], s+"\x00")
+		return section + uint32(at)
+	}
+	const addresses, names, ordinals = 40, 44, 48 // after the export directory; one entry each
+	put(12, text(64, "bcryptprimitives.dll"), 1, 1, 1, section+addresses, section+names, section+ordinals)
+	put(addresses, text(96, "advapi32.SystemFunction036")) // points into the section: a forwarder
+	put(names, text(128, "ProcessPrng"))
+
+	optional := pe.OptionalHeader64{Magic: 0x20b, SizeOfInitializedData: alignment, ImageBase: 0x180000000,
+		SectionAlignment: section, FileAlignment: alignment, MajorOperatingSystemVersion: 6, MajorSubsystemVersion: 6,
+		SizeOfImage: 2 * section, SizeOfHeaders: alignment, Subsystem: pe.IMAGE_SUBSYSTEM_WINDOWS_GUI,
+		DllCharacteristics: pe.IMAGE_DLLCHARACTERISTICS_NX_COMPAT, NumberOfRvaAndSizes: 16}
+	optional.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_EXPORT] = pe.DataDirectory{VirtualAddress: section, Size: alignment}
+	var file bytes.Buffer
+	dos := make([]byte, headers)
+	copy(dos, "MZ")
+	le.PutUint32(dos[0x3c:], headers)
+	for _, part := range []any{
+		dos, []byte("PE\x00\x00"),
+		pe.FileHeader{Machine: pe.IMAGE_FILE_MACHINE_AMD64, NumberOfSections: 1, SizeOfOptionalHeader: uint16(binary.Size(optional)),
+			Characteristics: pe.IMAGE_FILE_EXECUTABLE_IMAGE | pe.IMAGE_FILE_LARGE_ADDRESS_AWARE | pe.IMAGE_FILE_DLL},
+		optional,
+		pe.SectionHeader32{Name: [8]uint8{'.', 'r', 'd', 'a', 't', 'a'}, VirtualSize: alignment, VirtualAddress: section,
+			SizeOfRawData: alignment, PointerToRawData: alignment, Characteristics: pe.IMAGE_SCN_CNT_INITIALIZED_DATA | pe.IMAGE_SCN_MEM_READ},
+	} {
+		if err := binary.Write(&file, le, part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return append(append(file.Bytes(), make([]byte, alignment-file.Len())...), exports...)
+}
