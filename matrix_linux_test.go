@@ -107,7 +107,9 @@ func (m *life) live(r openclaw.Runtime) {
 		t.Errorf("the reload said %q", out)
 	}
 	m.mark("reload")
-	m.until("running with what is on disk", func(s supervisor.Status) bool { return running(s) && s.Drift.Since.IsZero() })
+	if s := m.until("running with what is on disk", func(s supervisor.Status) bool { return running(s) && s.Drift.Since.IsZero() }); s.InstalledVersion != "" {
+		t.Errorf("runs %s, and %s is said to be installed", s.GatewayVersion, s.InstalledVersion)
+	}
 
 	m.must("stop")
 	m.mark("stop")
