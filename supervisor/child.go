@@ -163,8 +163,8 @@ func adopt(dir, runID string, log *slog.Logger) (Process, error) {
 	if f.RunID == runID {
 		return nil, nil // our own, of a generation that has just ended
 	}
-	p := f.process()
-	if p == nil {
+	p, err := process.NewProcess(int32(f.PID))
+	if err != nil || createdAt(f.PID).UnixMilli() != f.Created || !belongs(p, f.RunID) || zombie(p) {
 		return nil, os.Remove(path)
 	}
 	c := &child{pid: f.PID, created: time.UnixMilli(f.Created), runID: f.RunID, run: path,
@@ -175,33 +175,6 @@ func adopt(dir, runID string, log *slog.Logger) (Process, error) {
 	go c.watch(p)
 	c.follow(dir)
 	return c, nil
-}
-
-// process is the living process the run file means, nil when there is none.
-func (f runFile) process() *process.Process {
-	p, err := process.NewProcess(int32(f.PID))
-	if err != nil || createdAt(f.PID).UnixMilli() != f.Created || !belongs(p, f.RunID) || zombie(p) {
-		return nil
-	}
-	return p
-}
-
-// LastRun is what the run file in a state directory tells, without touching
-// anything: the pid of the gateway it means (0: there is no such file), and
-// whether that process is alive and provably ours.
-func LastRun(dir string) (pid int, alive bool, err error) {
-	data, err := os.ReadFile(filepath.Join(dir, runFileName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, false, nil
-	}
-	var f runFile
-	if err == nil {
-		err = json.Unmarshal(data, &f)
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	return f.PID, f.process() != nil, nil
 }
 
 // watchEvery is how often a process that is not our child is looked at; the

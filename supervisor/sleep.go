@@ -35,11 +35,11 @@ func (g *gap) look(wall time.Time, mono time.Duration) (slept time.Duration) {
 // watchClock tells the owner when the machine has slept, until ctx ends. It
 // wakes as seldom as the rest of a quiet supervisor; logind, where there is one,
 // says it at once.
-func (s *Supervisor) watchClock(ctx context.Context, every time.Duration) {
+func (s *Supervisor) watchClock(ctx context.Context) {
 	began := time.Now()
 	var g gap
 	woke := watchSleep(ctx)
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(s.cfg.Policy.Tend)
 	defer tick.Stop()
 	for {
 		now := time.Now()

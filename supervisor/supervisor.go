@@ -134,7 +134,7 @@ type owner struct {
 	quit    *pending // the ladder of a Quit is under way, or done
 	repair  bool     // the next generation runs doctor first
 
-	next       *Settings   // what the next start of the gateway uses; nil: nothing new
+	settings   *Settings   // what the next start of the gateway uses; nil: nothing new
 	failures   int         // how often State became Failed
 	quietUntil time.Time   // after sleep: nothing counts, nobody is told
 	burst      *time.Timer // ends the debounce of programmatic restarts and of reloads
@@ -156,8 +156,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer close(s.ended) // before the wait: a helper may be about to send
 	beside, end := context.WithCancel(context.Background())
 	defer end()
-	tend := s.cfg.Policy.Tend // the owner's to change from here on
-	helpers.Go(func() { s.watchClock(beside, tend) })
+	helpers.Go(func() { s.watchClock(beside) })
 	helpers.Go(func() { s.checkEnvironment(beside) })
 	done := ctx.Done()
 	for !o.finished() {
