@@ -57,11 +57,13 @@ func TestN4_DoctorWithAndWithoutAClawtray(t *testing.T) {
 
 	u.run()
 	st := u.until("running", running)
-	with := u.doctor()
+	var with map[string]finding
+	eventually(t, "doctor knows whose gateway has the port", func() bool {
+		with = u.doctor()
+		f := with["port"] // a busy gateway may be late with its answer
+		return f.Level == "ok" && strings.Contains(f.Detail, "is our gateway's") && strings.Contains(f.Detail, fmt.Sprintf("(pid %d)", st.PID))
+	})
 	if f := with["instance"]; f.Level == "problem" || !strings.Contains(f.Detail, "the gateway: running") {
-		t.Errorf("%+v", f)
-	}
-	if f := with["port"]; f.Level != "ok" || !strings.Contains(f.Detail, fmt.Sprintf("our gateway's (openclaw-gateway (pid %d))", st.PID)) && !strings.Contains(f.Detail, fmt.Sprintf("(pid %d)", st.PID)) {
 		t.Errorf("%+v", f)
 	}
 	if f := with["last-run"]; f.Level != "ok" || !strings.Contains(f.Detail, fmt.Sprint(st.PID)) {

@@ -187,20 +187,6 @@ func adopt(dir, runID string, log *slog.Logger) (*child, error) {
 	return c, nil
 }
 
-// LastRun is what the run file in a state directory tells, without touching
-// anything: the pid of the gateway it means (0: there is no such file), and
-// whether that process is alive and provably ours.
-func LastRun(dir string) (pid int, alive bool, err error) {
-	f, err := readRunFile(filepath.Join(dir, runFileName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	return f.PID, stranger(f) == "", nil
-}
-
 // readRunFile reads what remember wrote. Anything may lie in its place.
 func readRunFile(path string) (f runFile, err error) {
 	info, err := os.Lstat(path)

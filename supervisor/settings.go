@@ -4,7 +4,9 @@ import "strconv"
 
 // Settings is what a person may change while a supervisor works.
 type Settings struct {
-	Policy Policy // in force at once
+	// Policy is in force at once, as far as people can set it: the restarts that are
+	// allowed, and the time for active work.
+	Policy Policy
 
 	// Port is in force from the gateway's next start on, and so is what Adopt
 	// changes. The owner calls Adopt before that start.
@@ -23,12 +25,15 @@ type Settings struct {
 func (s *Supervisor) Configure(n Settings) { s.send(func(o *owner) { o.configure(n) }) }
 
 func (o *owner) configure(n Settings) {
-	o.cfg.Policy = n.Policy
+	// Only these are a person's; others of the policy are read beside the owner.
+	p := &o.cfg.Policy
+	p.Governor.Budget, p.Governor.Window = n.Policy.Governor.Budget, n.Policy.Governor.Window
+	p.DrainStop, p.DrainRestart = n.Policy.DrainStop, n.Policy.DrainRestart
 	o.status.Pending, o.status.SettingsMistakes = n.Pending(), n.Mistakes
 	if n.moves = n.Port != o.status.Port; n.moves {
 		o.status.Pending = append([]string{"port " + strconv.Itoa(n.Port)}, o.status.Pending...)
 	}
-	o.coming = &n
+	o.settings = &n
 	if o.gen == nil || len(o.status.Pending) == 0 {
 		o.adopt()
 	}
@@ -38,14 +43,14 @@ func (o *owner) configure(n Settings) {
 // adopt makes the newest settings those of the gateway that is started next. None
 // runs, or they are no others for it.
 func (o *owner) adopt() {
-	if o.coming == nil {
+	if o.settings == nil {
 		return
 	}
-	o.coming.Adopt()
-	if o.coming.moves {
-		o.cfg.Port, o.status.Port = o.coming.Port, o.coming.Port
+	o.settings.Adopt()
+	if o.settings.moves {
+		o.cfg.Port, o.status.Port = o.settings.Port, o.settings.Port
 	}
-	o.coming, o.status.Pending = nil, nil
+	o.settings, o.status.Pending = nil, nil
 }
 
 // withSettings is the health with what is to be said about the settings.

@@ -45,11 +45,11 @@ func (g *gap) look(wall time.Time, mono, due time.Duration) (slept time.Duration
 // The gateway is not told beforehand: gateway.suspend.prepare (from OpenClaw
 // 2026.8 on) is for hosts that freeze one process. It is refused whenever
 // anything is active, and an idle gateway loses nothing in its sleep.
-func (s *Supervisor) watchClock(ctx context.Context, every time.Duration) {
+func (s *Supervisor) watchClock(ctx context.Context) {
 	began := time.Now()
 	var g gap
 	woke := watchSleep(ctx)
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(s.cfg.Policy.Tend)
 	defer tick.Stop()
 	for {
 		now := time.Now()

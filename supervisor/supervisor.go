@@ -138,7 +138,7 @@ type owner struct {
 	install bool     // the next generation fetches the managed runtime first
 	newest  bool     // and not the pinned one: the state was written by a newer one
 
-	coming     *Settings   // what the next start of the gateway uses; nil: nothing new
+	settings   *Settings   // what the next start of the gateway uses; nil: nothing new
 	failures   int         // how often State became Failed
 	quietUntil time.Time   // after sleep: nothing counts, nobody is told
 	burst      *time.Timer // ends the debounce of programmatic restarts and of reloads
@@ -160,8 +160,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer close(s.ended) // before the wait: a helper may be about to send
 	beside, end := context.WithCancel(context.Background())
 	defer end()
-	tend := s.cfg.Policy.Tend // the owner's to change from here on
-	helpers.Go(func() { s.watchClock(beside, tend) })
+	helpers.Go(func() { s.watchClock(beside) })
 	helpers.Go(func() { s.checkEnvironment(beside) })
 	done := ctx.Done()
 	for !o.finished() {

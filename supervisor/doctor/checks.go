@@ -25,7 +25,7 @@ const runtimeLimit = time.Minute
 // make; answerLimit is for whoever listens.
 const (
 	portLimit   = 20 * time.Second
-	answerLimit = 3 * time.Second
+	answerLimit = 10 * time.Second // a gateway that has just started is busy
 )
 
 // Subject is what is examined: a clawtray with its settings on a machine.
