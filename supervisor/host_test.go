@@ -348,6 +348,18 @@ func (p *fakeProcess) burn(t *testing.T) {
 	t.Cleanup(func() { stop(); burning.Wait() })
 }
 
+// say floods the output with lines; what does not fit is lost, as a child's is.
+func (p *fakeProcess) say(lines ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := 0; !p.over && i < 20*len(lines); i++ {
+		select {
+		case p.lines <- Line{Text: lines[i%len(lines)], Stderr: i%2 == 0}:
+		default:
+		}
+	}
+}
+
 // finish ends the process; the first exit counts.
 func (p *fakeProcess) finish(e Exit) {
 	p.mu.Lock()
