@@ -325,27 +325,32 @@ func (p *fakeProcess) shut() {
 	p.gw.CloseAll(1006, "")
 }
 
-// burn makes the process use all of one core until it or the test ends.
-func (p *fakeProcess) burn(t *testing.T) {
-	ctx, stop := context.WithCancel(context.Background())
-	var burning sync.WaitGroup
-	burning.Go(func() {
-		tick := time.NewTicker(100 * time.Millisecond)
+// burn makes the process use all of one core until the scene stops it.
+func (s *scene) burn(p *fakeProcess) (stop func()) {
+	return s.every(100*time.Millisecond, func() {
+		p.mu.Lock()
+		p.cpu += 100 * time.Millisecond
+		p.mu.Unlock()
+	})
+}
+
+// every does something again and again until it is stopped.
+func (s *scene) every(d time.Duration, f func()) (stop func()) {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(d)
 		defer tick.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-p.done:
-				return
 			case <-tick.C:
+				f()
 			}
-			p.mu.Lock()
-			p.cpu += 100 * time.Millisecond
-			p.mu.Unlock()
 		}
 	})
-	t.Cleanup(func() { stop(); burning.Wait() })
+	return func() { cancel(); running.Wait() }
 }
 
 // say floods the output with lines; what does not fit is lost, as a child's is.

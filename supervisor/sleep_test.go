@@ -149,7 +149,7 @@ func TestF3_TheSleepIsNoneOfABusyGatewaysSilence(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Second, ignoreTerm: true}), nil, func(s *scene) {
 		s.start()
 		p := s.host.current()
-		p.burn(s.t)
+		defer s.burn(p)()
 		p.gw.Silence(true)
 		began := time.Now()
 		time.Sleep(150 * time.Second)
