@@ -44,7 +44,8 @@ type fakeHost struct {
 	check    chan struct{} // Missing waits for it
 	config   openclaw.Config
 
-	unreadable error // what GatewayConfig fails with
+	unreadable error         // what GatewayConfig fails with
+	wakes      chan struct{} // the system says that the machine woke up
 }
 
 // behaviour is what one launch of the gateway does. The zero value is a healthy one.
@@ -251,6 +252,8 @@ func (h *fakeHost) Missing(ctx context.Context) []string {
 	}
 	return h.lacks
 }
+
+func (h *fakeHost) Wakes(context.Context) <-chan struct{} { return h.wakes }
 
 func (h *fakeHost) Obstacle() (Cause, bool) {
 	if h.obstacle == nil {
