@@ -47,7 +47,8 @@ func (g *generation) awaitWork(ctx context.Context, s *rpc.Session, limit time.D
 		if !known || n == 0 {
 			return false
 		}
-		g.tell(func(st *Status) { st.Phase, st.ActiveWork, st.Deadline = Draining, n, deadline })
+		until := deadline // the owner reads it later
+		g.tell(func(st *Status) { st.Phase, st.ActiveWork, st.Deadline = Draining, n, until })
 		left := time.Until(deadline)
 		if left <= 0 {
 			return true

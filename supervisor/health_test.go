@@ -93,11 +93,7 @@ func TestA4_CallsThatTimeOutDegrade(t *testing.T) {
 		gw := s.host.current().gw
 		mute := func(*gatewaytest.Request) (any, *gatewaytest.Error) { return gatewaytest.NoAnswer, nil }
 		gw.Handle("health", mute)
-		tick := time.AfterFunc(0, func() {}) // its frames go on
-		var ticking func()
-		ticking = func() { gw.Emit("tick", nil); tick = time.AfterFunc(10*time.Second, ticking) }
-		ticking()
-		defer func() { tick.Stop() }()
+		defer s.every(10*time.Second, func() { gw.Emit("tick", nil) })() // its frames go on
 		st := s.until("the reason", hasReason(ReasonRPCTimeouts))
 		if st.State != Running || st.Health.Level != Degraded || !strings.Contains(textOf(st, ReasonRPCTimeouts), "3 in a row") {
 			t.Errorf("status %+v", st)

@@ -39,6 +39,9 @@ type Host interface {
 	GatewayConfig() (openclaw.Config, error)
 	// Missing names what OpenClaw's skills need and the machine lacks. It may be slow.
 	Missing(ctx context.Context) []string
+	// Wakes receives when the system says that the machine woke up, until ctx ends.
+	// It is nil, or closed, where the system does not tell.
+	Wakes(ctx context.Context) <-chan struct{}
 	// Obstacle looks for what makes a start fail whatever the gateway's last words
 	// were: a state directory that cannot be written, a full disk.
 	Obstacle() (Cause, bool)

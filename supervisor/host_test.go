@@ -48,7 +48,8 @@ type fakeHost struct {
 	real     *Machine      // looks for the runtime in real files; nil: version and missing say
 	npm      chan struct{} // npm replaces the package until this is closed; nil: it does not
 
-	unreadable error // what GatewayConfig fails with
+	unreadable error         // what GatewayConfig fails with
+	wakes      chan struct{} // the system says that the machine woke up
 }
 
 // behaviour is what one launch of the gateway does. The zero value is a healthy one.
@@ -291,6 +292,8 @@ func (h *fakeHost) Missing(ctx context.Context) []string {
 	return h.lacks
 }
 
+func (h *fakeHost) Wakes(context.Context) <-chan struct{} { return h.wakes }
+
 func (h *fakeHost) Obstacle() (Cause, bool) {
 	if h.obstacle == nil {
 		return Cause{}, false
@@ -365,27 +368,44 @@ func (p *fakeProcess) shut() {
 	p.gw.CloseAll(1006, "")
 }
 
-// burn makes the process use all of one core until it or the test ends.
-func (p *fakeProcess) burn(t *testing.T) {
-	ctx, stop := context.WithCancel(context.Background())
-	var burning sync.WaitGroup
-	burning.Go(func() {
-		tick := time.NewTicker(100 * time.Millisecond)
+// burn makes the process use all of one core until the scene stops it.
+func (s *scene) burn(p *fakeProcess) (stop func()) {
+	return s.every(100*time.Millisecond, func() {
+		p.mu.Lock()
+		p.cpu += 100 * time.Millisecond
+		p.mu.Unlock()
+	})
+}
+
+// every does something again and again until it is stopped.
+func (s *scene) every(d time.Duration, f func()) (stop func()) {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(d)
 		defer tick.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-p.done:
-				return
 			case <-tick.C:
+				f()
 			}
-			p.mu.Lock()
-			p.cpu += 100 * time.Millisecond
-			p.mu.Unlock()
 		}
 	})
-	t.Cleanup(func() { stop(); burning.Wait() })
+	return func() { cancel(); running.Wait() }
+}
+
+// say floods the output with lines; what does not fit is lost, as a child's is.
+func (p *fakeProcess) say(lines ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := 0; !p.over && i < 20*len(lines); i++ {
+		select {
+		case p.lines <- Line{Text: lines[i%len(lines)], Stderr: i%2 == 0}:
+		default:
+		}
+	}
 }
 
 // finish ends the process; the first exit counts.

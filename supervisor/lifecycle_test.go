@@ -508,7 +508,7 @@ func TestF2_ABlockedEventLoopIsGivenTime(t *testing.T) {
 		s.start()
 		p := s.host.current()
 		p.gw.Silence(true)
-		p.burn(s.t)
+		defer s.burn(p)()
 		time.Sleep(150 * time.Second)
 		if s.Status().State != Running || s.Status().Health.Level != Degraded {
 			t.Errorf("after 150 s: %+v", s.Status())

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -50,12 +51,13 @@ type model struct {
 	dice
 	seed    uint64
 	calm    atomic.Bool // faults have ended
+	disk    *disk       // what the gateways' configuration is
 	pending sync.WaitGroup
 	log     []string
 }
 
 func live(t *testing.T, seed uint64) {
-	m := &model{seed: seed, dice: dice{rand.New(rand.NewPCG(seed, 1))}}
+	m := &model{seed: seed, disk: newDisk(), dice: dice{rand.New(rand.NewPCG(seed, 1))}}
 	machine := func(t *testing.T) *fakeHost { return newFakeHost(t, m.behaviour) }
 	play(t, machine, nil, func(s *scene) {
 		m.scene = s
@@ -72,7 +74,11 @@ func live(t *testing.T, seed uint64) {
 				return
 			}
 		}
-		m.converge()
+		if m.chance(20) {
+			m.quit()
+		} else {
+			m.converge()
+		}
 	})
 }
 
@@ -86,15 +92,19 @@ func (d dice) span(t time.Duration) time.Duration { return time.Duration(d.Int64
 // from another goroutine, and a replay must not depend on when.
 func (m *model) behaviour(n int) behaviour {
 	d := dice{rand.New(rand.NewPCG(m.seed, uint64(n)+2))}
-	b := behaviour{listen: d.span(3 * time.Second), sidecars: d.span(2 * time.Second), stop: d.span(2 * time.Second), restarts: true}
+	// Short as a rule: a start is looked at forty times a second.
+	b := behaviour{listen: d.span(2 * time.Second), sidecars: d.span(300 * time.Millisecond), stop: d.span(2 * time.Second), restarts: true}
 	if m.calm.Load() {
 		return b
+	}
+	if d.chance(50) {
+		b.setup = m.disk.on
 	}
 	b.ignoreTerm = d.chance(10)
 	b.remains = d.IntN(3)
 	b.gateway.Protocol = 4 - d.IntN(2)
 	exits := []Exit{{}, {Code: 1}, {Code: 78}, {Code: -1, Signal: "SIGKILL"}}
-	switch d.IntN(8) {
+	switch d.IntN(10) {
 	case 0:
 		b.dies, b.exit = 1+d.span(4*time.Second), exits[d.IntN(len(exits))]
 	case 1:
@@ -147,7 +157,7 @@ func (m *model) fault() {
 	}
 	stranger := h.stranger
 	h.mu.Unlock()
-	kind := m.IntN(10)
+	kind := m.IntN(16)
 	m.log = append(m.log, fmt.Sprintf("fault %d", kind))
 	switch {
 	case kind == 0:
@@ -176,7 +186,36 @@ func (m *model) fault() {
 		p.gw.SetToken([]string{testToken, "another"}[m.IntN(2)])
 	case kind == 9:
 		p.gw.Shutdown(0)
+	case kind == 10:
+		p.say("error: the same again", "something else", strings.Repeat("x", 500))
+	case kind == 11:
+		p.gw.Emit([]string{"never.heard.of", "health", "shutdown", "config.changed"}[m.IntN(4)], []any{nil, "nonsense", 1, map[string]any{"channels": 7}}[m.IntN(4)])
+	case kind == 12:
+		p.gw.SetDraining(m.chance(30))
+	case kind == 13:
+		p.gw.IgnorePings(m.chance(50))
+	case kind == 14:
+		p.gw.Suppress([]string{"telegram", "slack"}[:m.IntN(3)]...)
+	case kind == 15:
+		m.disk.set(func() { m.disk.issue = []string{"", "", "Unrecognized key"}[m.IntN(3)] })
+		m.edit(m.disk, fmt.Sprint("v", m.IntN(9)))
 	}
+}
+
+// quit ends the life in the middle: it is bounded, and what was asked is answered.
+func (m *model) quit() {
+	m.log = append(m.log, "quit")
+	began := time.Now()
+	if a, err := m.Do(m.t.Context(), Request{Intent: Quit}); err != nil || a.Message == "" {
+		m.t.Errorf("quit: %+v, %v", a, err)
+	}
+	if took := time.Since(began); took > DefaultPolicy().QuitLimit+2*time.Second {
+		m.t.Errorf("quitting took %v", took)
+	}
+	if n := len(m.host.left()); n > 0 {
+		m.t.Errorf("%d descendants are left", n)
+	}
+	m.pending.Wait()
 }
 
 // check holds what must be true between any two steps. That no second gateway is
@@ -215,9 +254,13 @@ func (m *model) converge() {
 			p.gw.Silence(false)
 			p.gw.SetToken(testToken)
 			p.gw.SetStarting(false)
+			p.gw.SetDraining(false)
+			p.gw.IgnorePings(false)
+			p.gw.Suppress()
 		}
 	}
 	m.host.mu.Unlock()
+	m.disk.set(func() { m.disk.issue, m.disk.running = "", m.disk.onDisk })
 	time.Sleep(30 * time.Minute)
 	if _, err := m.Do(m.t.Context(), Request{Intent: Stop}); err != nil {
 		m.t.Errorf("stop: %v", err)

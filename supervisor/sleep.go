@@ -48,7 +48,7 @@ func (g *gap) look(wall time.Time, mono, due time.Duration) (slept time.Duration
 func (s *Supervisor) watchClock(ctx context.Context) {
 	began := time.Now()
 	var g gap
-	woke := watchSleep(ctx)
+	woke := s.host.Wakes(ctx)
 	tick := time.NewTicker(s.cfg.Policy.Tend)
 	defer tick.Stop()
 	for {
@@ -71,6 +71,9 @@ func (s *Supervisor) watchClock(ctx context.Context) {
 		}
 	}
 }
+
+// Wakes implements Host.
+func (m *Machine) Wakes(ctx context.Context) <-chan struct{} { return watchSleep(ctx) }
 
 // Woke says that the machine has slept. Every deadline that runs begins anew,
 // what was waiting goes on at once, the connection is checked, and for

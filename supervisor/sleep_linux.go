@@ -15,7 +15,7 @@ func watchSleep(ctx context.Context) <-chan struct{} {
 		close(woke)
 		return woke
 	}
-	err = conn.AddMatchSignal(dbus.WithMatchInterface("org.freedesktop.login1.Manager"), dbus.WithMatchMember("PrepareForSleep"))
+	err = conn.AddMatchSignal(dbus.WithMatchSender("org.freedesktop.login1"), dbus.WithMatchInterface("org.freedesktop.login1.Manager"), dbus.WithMatchMember("PrepareForSleep"))
 	if err != nil {
 		conn.Close()
 		close(woke)

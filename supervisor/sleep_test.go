@@ -64,6 +64,25 @@ func TestF3_NoFailureCountsForAMinute(t *testing.T) {
 	})
 }
 
+func TestF3_TheSystemSaysItAtOnce(t *testing.T) {
+	play(t, func(t *testing.T) *fakeHost {
+		h := behaving(behaviour{listen: time.Hour})(t)
+		h.wakes = make(chan struct{})
+		return h
+	}, nil, func(s *scene) {
+		go s.Do(s.t.Context(), Request{Intent: Start})
+		began := time.Now()
+		time.Sleep(80 * time.Second)
+		s.host.wakes <- struct{}{}
+		s.until("the soft limit", func(st Status) bool { return st.SlowStart })
+		if took := time.Since(began).Round(time.Second); took != 80*time.Second+DefaultPolicy().SoftStart {
+			t.Errorf("called slow after %v", took)
+		}
+		close(s.host.wakes) // the system bus has ended: the clock still tells
+		time.Sleep(time.Minute)
+	})
+}
+
 func TestF3_AWaitGoesOnAtOnce(t *testing.T) {
 	dies := behaviour{listen: time.Hour, dies: time.Second, exit: Exit{Code: 1}}
 	play(t, behaving(behaviour{listen: time.Second}, dies, dies, behaviour{listen: time.Second}), nil, func(s *scene) {
@@ -149,7 +168,7 @@ func TestF3_TheSleepIsNoneOfABusyGatewaysSilence(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Second, ignoreTerm: true}), nil, func(s *scene) {
 		s.start()
 		p := s.host.current()
-		p.burn(s.t)
+		defer s.burn(p)()
 		p.gw.Silence(true)
 		began := time.Now()
 		time.Sleep(150 * time.Second)

@@ -19,6 +19,7 @@ import (
 type bareHost struct{ supervisor.Host }
 
 func (bareHost) Orphan(context.Context) (supervisor.Process, error) { return nil, nil }
+func (bareHost) Wakes(context.Context) <-chan struct{}              { return nil }
 func (bareHost) Missing(context.Context) []string                   { return nil }
 func (bareHost) AwaitUpgrade(context.Context, func())               {}
 func (bareHost) Listener(context.Context, int) (supervisor.Listener, bool) {
