@@ -57,7 +57,7 @@ func (t *tail) run(done <-chan struct{}) {
 		case <-w.poll:
 		case <-done:
 			// A descendant may still be writing: so much, and no more.
-			for n := 0; n <= maxBehind && t.read(f); n += maxOutput {
+			for n := 0; n <= maxUnread && t.read(f); n += maxOutput {
 			}
 			t.flush()
 			return

@@ -118,6 +118,7 @@ type bareHost struct{ supervisor.Host }
 func (bareHost) Orphan(context.Context) (supervisor.Process, error) { return nil, nil }
 func (bareHost) Missing(context.Context) []string                   { return nil }
 func (bareHost) AwaitUpgrade(context.Context, func())               {}
+func (bareHost) Wakes(context.Context) <-chan struct{}              { return nil }
 func (bareHost) Listener(context.Context, int) (supervisor.Listener, bool) {
 	return supervisor.Listener{}, false
 }
