@@ -35,8 +35,11 @@ var (
 	ansi = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(\x07|\x1b\\\\)")
 	// Lines that Node and OpenClaw print at every start and that say nothing about trouble.
 	noise    = regexp.MustCompile(`(?i)^\s*$|ExperimentalWarning|--trace-warnings|--trace-deprecation|DeprecationWarning|^\(Use .node`)
-	chatter  = regexp.MustCompile(`(?i)^\s+at |startup trace:|\[ws\]|heartbeat|\btick\b`)
-	troubled = regexp.MustCompile(`(?i)\berror|\bfail|\bfatal|invalid|refus|denied|cannot|unable|EADDRINUSE|ENOSPC|EACCES|EROFS|EPERM|panic|uncaught|unhandled|\bwarn|blocked|already|timed? ?out|unsupported|requires|breaker`)
+	// What comes with trouble and does not say what it is.
+	chatter = regexp.MustCompile(`(?i)^\s+at |startup trace:|\[ws\]|wrote stability bundle`)
+	// What comes all the time, and says so when it fails.
+	routine  = regexp.MustCompile(`(?i)heartbeat|\btick\b`)
+	troubled = regexp.MustCompile(`(?i)\berror|did not|\bfail|\bfatal|invalid|refus|denied|cannot|unable|EADDRINUSE|ENOSPC|EACCES|EROFS|EPERM|panic|uncaught|unhandled|\bwarn|blocked|already|timed? ?out|unsupported|requires|breaker`)
 )
 
 // Classify says what a line is worth. Everything unknown on stderr is a
@@ -47,7 +50,11 @@ func Classify(l Line) Severity {
 		return Drop
 	case chatter.MatchString(l.Text):
 		return Debug
-	case troubled.MatchString(l.Text), l.Stderr:
+	case troubled.MatchString(l.Text):
+		return Warn
+	case routine.MatchString(l.Text):
+		return Debug
+	case l.Stderr:
 		return Warn
 	}
 	return Info

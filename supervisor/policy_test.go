@@ -205,11 +205,14 @@ func TestJ2_LinesAreClassified(t *testing.T) {
 		"":                                   Drop,
 		"(node:1) ExperimentalWarning: x":    Drop,
 		"    at Object.<anonymous> (x.js:1)": Debug,
-		"startup trace: plugins 12.3ms total=45.6ms":       Debug,
-		"2026-11-22T01:43:14.265+00:00 [gateway] ready":    Info,
-		"[gateway] remote model catalog refresh failed":    Warn,
-		"Error: listen EADDRINUSE: address already in use": Warn,
-		"restart-loop breaker tripped: 3 unclean boot(s)":  Warn,
+		"startup trace: plugins 12.3ms total=45.6ms":                                    Debug,
+		"2026-11-22T01:43:14.265+00:00 [gateway] ready":                                 Info,
+		"[gateway] remote model catalog refresh failed":                                 Warn,
+		"Error: listen EADDRINUSE: address already in use":                              Warn,
+		"restart-loop breaker tripped: 3 unclean boot(s); inspect the stability bundle": Warn,
+		"[heartbeat] started":                                                           Debug,
+		"state lease heartbeat did not become ready (timeoutMs=5000)":                   Warn,
+		"[gateway] wrote stability bundle: /x.json":                                     Debug,
 	} {
 		if got := Classify(Line{Text: text}); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)
