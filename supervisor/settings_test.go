@@ -142,3 +142,22 @@ func TestAReloadLooksAtTheSettings(t *testing.T) {
 		}
 	})
 }
+
+// TestSettingsDoNotMoveTheGatewayBack: who orders another port while settings
+// wait for a start is not overruled by the port they do not change.
+func TestSettingsDoNotMoveTheGatewayBack(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		var adopted atomic.Int32
+		s.start()
+		set := changed(&adopted)
+		set.Port = testPort
+		s.Configure(set)
+		s.send(func(o *owner) { o.cfg.Port = 19001 })
+		s.must(Request{Intent: Restart}, ResultRestarted)
+		port := make(chan int, 1)
+		s.send(func(o *owner) { port <- o.cfg.Port })
+		if got := <-port; got != 19001 || adopted.Load() != 1 {
+			t.Errorf("adopted %d times, port %d", adopted.Load(), got)
+		}
+	})
+}
