@@ -42,12 +42,12 @@ type diagnostics struct {
 }
 
 // diagnosticsCommand saves a report also when no clawtray runs.
-func diagnosticsCommand(f *flags, doctor func(context.Context) ([]byte, error)) *cobra.Command {
+func diagnosticsCommand(f *flags) *cobra.Command {
 	var output string
 	c := &cobra.Command{Use: "diagnostics", Short: "Save a report for whoever helps you; it holds no secrets"}
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write (default a new one among your downloads)")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
-		d := newDiagnostics(f.profile, doctor, func(ctx context.Context) (supervisor.Report, error) {
+		d := newDiagnostics(f.profile, func(ctx context.Context) (supervisor.Report, error) {
 			report, _, err := client(f).Report(ctx)
 			return report, err
 		})
@@ -60,7 +60,12 @@ func diagnosticsCommand(f *flags, doctor func(context.Context) ([]byte, error)) 
 	return c
 }
 
-func newDiagnostics(profile string, doctor func(context.Context) ([]byte, error), report func(context.Context) (supervisor.Report, error)) diagnostics {
+func newDiagnostics(profile string, report func(context.Context) (supervisor.Report, error)) diagnostics {
+	doctor := func(ctx context.Context) ([]byte, error) {
+		var text bytes.Buffer
+		examine(ctx, profile).Text(&text, xdg.Home, false)
+		return text.Bytes(), nil
+	}
 	return diagnostics{dirs: settings.Places(profile), paths: openclaw.PathsFrom(os.Environ(), xdg.Home), env: os.Environ(), report: report, doctor: doctor}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // settingsEvery is how often the settings file is looked at: one stat, which
 // also sees a file behind a link or on a network. `clawtray reload` looks at once.
-const settingsEvery = 10 * time.Second
+const settingsEvery = 30 * time.Second
 
 // live puts changes of the settings file in force while clawtray runs.
 type live struct {
@@ -118,7 +118,7 @@ func (l *live) apply() {
 	l.s.Configure(supervisor.Settings{
 		Policy: policy(set.Supervision), Port: set.Port, Mistakes: mistakes,
 		Adopt: func() {
-			l.machine.Configure(set.Node, set.OpenClaw, set.Token)
+			l.machine.Configure(set.Node, set.OpenClaw, set.Token, set.NodeOptions)
 			l.started = set
 		},
 		Pending: func() []string { return pending(l.started, set) },
@@ -127,7 +127,8 @@ func (l *live) apply() {
 
 // pending names what, beside the port, only a restart of the gateway puts in force.
 func pending(now, next settings.Settings) (what []string) {
-	for _, one := range [][3]string{{"node", now.Node, next.Node}, {"openclaw", now.OpenClaw, next.OpenClaw}, {"token", now.Token, next.Token}} {
+	for _, one := range [][3]string{{"node", now.Node, next.Node}, {"openclaw", now.OpenClaw, next.OpenClaw}, {"token", now.Token, next.Token},
+		{"node_options", now.NodeOptions, next.NodeOptions}} {
 		if one[1] != one[2] {
 			what = append(what, one[0])
 		}

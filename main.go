@@ -89,7 +89,7 @@ func command() *cobra.Command {
 	root.Flags().BoolVar(&f.trace, "trace-rpc", false, "log every frame, without secrets")
 	root.Flags().BoolVar(&f.show, "show", false, "when one runs already, open its dashboard or notify how it is")
 	root.AddCommand(control.Commands(func() *control.Client { return client(&f) }, showStatus)...)
-	root.AddCommand(open(&f), logs(&f), diagnosticsCommand(&f, nil), autostartCommand(&f), install(&f), configCommand(&f), doctorCommand(&f),
+	root.AddCommand(open(&f), logs(&f), diagnosticsCommand(&f), autostartCommand(&f), install(&f), configCommand(&f), doctorCommand(&f),
 		&cobra.Command{Use: "version", Short: "Print the version", RunE: func(cmd *cobra.Command, _ []string) error {
 			fmt.Fprintf(cmd.OutOrStdout(), "clawtray %s (%s)\n", version, commit)
 			return nil

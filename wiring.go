@@ -32,7 +32,7 @@ func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.
 			text, err := json.MarshalIndent(report, "", "  ")
 			return string(text), err
 		},
-		SaveReport: func(ctx context.Context) (string, error) { return newDiagnostics(profile, nil, s.Report).save(ctx, "") },
+		SaveReport: func(ctx context.Context) (string, error) { return newDiagnostics(profile, s.Report).save(ctx, "") },
 		Service:    func() bool { return autostart.Service() != "" },
 		UsePort: func(ctx context.Context, port int) (string, error) {
 			if err := settings.Set(dirs.File(), "port", port); err != nil {

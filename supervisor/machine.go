@@ -45,12 +45,12 @@ func (m *Machine) RunID() string {
 	return m.runID
 }
 
-// Configure changes what the user has configured: a Node, an OpenClaw and a
-// token; each may be empty.
-func (m *Machine) Configure(node, entry, token string) {
+// Configure changes what the user has configured: a Node, an OpenClaw, a token
+// and the gateway's NODE_OPTIONS; each may be empty.
+func (m *Machine) Configure(node, entry, token, nodeOptions string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.Search.NodePath, m.Search.EntryPath, m.ConfiguredToken = node, entry, token
+	m.Search.NodePath, m.Search.EntryPath, m.ConfiguredToken, m.NodeOptions = node, entry, token, nodeOptions
 }
 
 // Runtime implements Host.
@@ -120,7 +120,10 @@ func (m *Machine) GatewayConfig() (openclaw.Config, error) {
 func (m *Machine) paths() openclaw.Paths { return openclaw.PathsFrom(m.Env, m.Home) }
 
 func (m *Machine) launch(s Spawn) openclaw.Launch {
-	return openclaw.Launch{Port: s.Port, Token: s.Token, RunID: m.RunID(), Env: m.Env, NodeOptions: m.NodeOptions, CacheDir: m.CacheDir, StartupTrace: true}
+	m.mu.Lock()
+	options := m.NodeOptions
+	m.mu.Unlock()
+	return openclaw.Launch{Port: s.Port, Token: s.Token, RunID: m.RunID(), Env: m.Env, NodeOptions: options, CacheDir: m.CacheDir, StartupTrace: true}
 }
 
 // Launch implements Host.
