@@ -26,6 +26,7 @@ func init() {
 		os.Exit(0)
 	}
 	if _, err := os.Stdout.Stat(); err == nil {
+		showColours(windows.Handle(os.Stdout.Fd()))
 		return // redirected, or a console already
 	}
 	const parent = ^uint32(0) // ATTACH_PARENT_PROCESS
@@ -35,5 +36,14 @@ func init() {
 	}
 	if out, err := os.OpenFile("CONOUT$", os.O_RDWR, 0); err == nil {
 		os.Stdout, os.Stderr = out, out
+		showColours(windows.Handle(out.Fd()))
+	}
+}
+
+// showColours makes an old console understand colours; a file is none.
+func showColours(console windows.Handle) {
+	var mode uint32
+	if windows.GetConsoleMode(console, &mode) == nil {
+		_ = windows.SetConsoleMode(console, mode|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING)
 	}
 }

@@ -251,6 +251,22 @@ func TestL3_NotificationsOnTheBus(t *testing.T) {
 	wait(t, w.registered, "registration after a notification", c.output)
 }
 
+// A second launch from the desktop says how the gateway is, and says it as safely
+// as the tray does.
+func TestL5_SecondLaunchNotifies(t *testing.T) {
+	b := startBus(t)
+	n := b.startNotifications()
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", b.addr)
+	s := supervisor.Status{State: supervisor.Failed, Since: time.Now(), Cause: supervisor.Cause{Code: supervisor.PortConflict, Detail: "<b>nc</b>"}}
+	if err := Summarize(s, Settings{}, time.Now()).Notify(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	toast := <-n.got
+	if want := "clawtray: Not running: needs your help (less than a minute ago)"; toast.Title != want || !strings.Contains(toast.Body, "‹b›nc‹/b› Quit that program") {
+		t.Errorf("%+v", toast)
+	}
+}
+
 func TestL4_WatcherLateAndRestarted(t *testing.T) {
 	b := startBus(t)
 	c := b.runTray(running())
