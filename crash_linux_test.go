@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -69,6 +70,7 @@ func (u *user) gateways() []int {
 func TestB10_ChannelsSuppressed(t *testing.T) {
 	u := withGateway(t)
 	bots := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)                // only then is the end of the client noticed
 		if strings.HasSuffix(r.URL.Path, "/getUpdates") { // waits for messages
 			<-r.Context().Done()
 			return

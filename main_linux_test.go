@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -114,14 +115,24 @@ func (u *user) configure(settings ...string) {
 	u.write(".config/clawtray/clawtray.toml", fmt.Sprintf("port = %d\n%s\n%s\n", u.port, u.settings, strings.Join(settings, "\n")))
 }
 
+// The ports of the tests. The system hands out those from 32768 on to whoever
+// asks for any, and so might give a gateway's away between two of its lives.
+const firstPort, ports = 10000, 20000
+
+// usedPorts counts up from a place of this process's own.
+var usedPorts atomic.Int64
+
+func init() { usedPorts.Store(int64(os.Getpid()) * 100) }
+
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range ports {
+		if port := firstPort + int(usedPorts.Add(1)%ports); portFree(port) {
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 func (u *user) write(name, text string) {
