@@ -5,14 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"clawtray/supervisor"
 	"clawtray/supervisor/doctor"
@@ -40,7 +38,7 @@ func doctorCommand(f *flags) *cobra.Command {
 			}
 			fmt.Fprintln(out, string(text))
 		} else {
-			findings.Text(out, xdg.Home, colourful(out))
+			findings.Text(out, xdg.Home, coloured(out))
 		}
 		if !findings.Healthy() {
 			return errUnwell
@@ -48,12 +46,6 @@ func doctorCommand(f *flags) *cobra.Command {
 		return nil
 	}
 	return c
-}
-
-// colourful reports whether out is a terminal whose user likes colours (no-color.org).
-func colourful(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))
 }
 
 // examine looks at everything and changes nothing. No secret is in its answer.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -309,6 +310,8 @@ func TestG1_ExitCodeAndLastWords(t *testing.T) {
 // J1: a child that prints a gigabyte without the end of a line, twice, neither
 // waits for us nor fills memory or disk, and its last words are known.
 func TestJ1_Flood(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	c := launch(t, "flood")
 	var texts []string
 	for l := range c.Lines() {
@@ -319,6 +322,10 @@ func TestJ1_Flood(t *testing.T) {
 	}
 	if exit := ended(t, c); exit != (Exit{}) {
 		t.Fatalf("it ended with %v", exit)
+	}
+	const enough = 64 << 20 // bytes; a sixteenth of one of the two streams
+	if runtime.ReadMemStats(&after); after.HeapSys > before.HeapSys+enough {
+		t.Errorf("the heap grew by %d MB", (after.HeapSys-before.HeapSys)>>20)
 	}
 	all := strings.Join(texts, "\n")
 	for _, last := range []string{"the end of stdout", "the end of stderr"} {

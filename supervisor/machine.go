@@ -298,7 +298,7 @@ func ours(runID string) []processInfo {
 	seen, carries := map[int]processInfo{}, map[int]bool{}
 	for _, p := range all {
 		pid := int(p)
-		if info, ok := inspect(pid); ok && !info.ended && pid != me {
+		if info, ok := inspect(pid); ok && !info.ended {
 			seen[pid], carries[pid] = info, belongs(pid, runID)
 		}
 	}

@@ -34,7 +34,7 @@ const (
 var (
 	ansi = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(\x07|\x1b\\\\)")
 	// Lines that Node and OpenClaw print at every start and that say nothing about trouble.
-	noise    = regexp.MustCompile(`(?i)^\s*$|ExperimentalWarning|--trace-warnings|--trace-deprecation|DeprecationWarning|^\(Use .node`)
+	noise = regexp.MustCompile(`(?i)^\s*$|ExperimentalWarning|--trace-warnings|--trace-deprecation|DeprecationWarning|^\(Use .node`)
 	// What comes with trouble and does not say what it is.
 	chatter = regexp.MustCompile(`(?i)^\s+at |startup trace:|\[ws\]|wrote stability bundle`)
 	// What comes all the time, and says so when it fails.
