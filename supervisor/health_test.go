@@ -203,22 +203,21 @@ func TestB9_GatewayReadyFollowsReadyz(t *testing.T) {
 	}
 }
 
-func TestB9_NotReadyIsNotAssumed(t *testing.T) {
-	play(t, healthy, nil, func(s *scene) {
-		s.must(Request{Intent: Start}, ResultRunning)
-		gw := s.host.current().gw
-		gw.SetDraining(true) // answers 503 on /readyz, keeps its connections
-		gw.CloseAll(1006, "")
-		s.until("lost", in(Reconnecting))
-		gw.SetDraining(false)
-		gw.SetStarting(false)
-		s.until("running", in(Running))
-		gw.SetDraining(true)
-		synctest.Wait()
-		if st := s.Status(); st.State != Running {
+func TestB9_WhoSaysNotReadyIsNotAssumedToBe(t *testing.T) {
+	var gw *gatewaytest.Gateway
+	late := behaviour{listen: time.Second, setup: func(g *gatewaytest.Gateway) { gw = g }}
+	late.gateway.OnConnect = func(*gatewaytest.Request) (*gatewaytest.Error, int) {
+		gw.SetDraining(true) // /readyz answers 503
+		return nil, 0
+	}
+	play(t, behaving(late), nil, func(s *scene) {
+		s.start()
+		time.Sleep(10 * time.Minute)
+		if st := s.Status(); st.State != Running || st.GatewayReady {
 			t.Errorf("status %+v", st)
 		}
 		gw.SetDraining(false)
+		s.until("ready", func(st Status) bool { return st.GatewayReady })
 	})
 }
 

@@ -141,13 +141,22 @@ func TestB7_StartFailures(t *testing.T) {
 		"state requires a newer OpenClaw build":                                                 Downgrade,
 		"ENOSPC: no space left on device":                                                       DiskFull,
 		"EROFS: read-only file system":                                                          StateDirUnusable,
+		"EACCES: permission denied, open '/state/x'":                                            StateDirUnusable,
+		"ENOTDIR: not a directory, mkdir '/state/x'":                                            StateDirUnusable,
+		"SqliteError: database or disk is full":                                                 DiskFull,
+		"the state is newer than this binary":                                                   Downgrade,
+		"meta.lastTouchedVersion 2027.1.1":                                                      Downgrade,
+		"another process holds the migration lock":                                              MigrationLock,
+		"openclaw: Unsupported Node 20.1.0":                                                     NodeTooOld,
+		"openclaw requires Node >=24.16.0":                                                      NodeTooOld,
+		"Invalid config at /state/openclaw.json":                                                ConfigInvalid,
 		"openclaw: Node 20.20.2: node:sqlite is unavailable; use 24.16+/26.1+":                  NodeTooOld,
 		"Gateway start blocked: set gateway.mode=local":                                         ConfigInvalid,
 		"Missing config. Run `openclaw setup` or set gateway.mode=local":                        ConfigInvalid,
 		"Refusing to bind gateway to auto without auth.":                                        ConfigInvalid,
 		"something else entirely":                                                               ConfigInvalid, // exit 78 is mostly the configuration
 	} {
-		if got := startFailure(Exit{Code: exitConfig}, []string{"first", "2026-11-22T01:43:14.265+00:00 " + line}, line); got.Code != want {
+		if got := startFailure(Exit{Code: 78}, []string{"first", "2026-11-22T01:43:14.265+00:00 " + line}, line); got.Code != want {
 			t.Errorf("%q: %q, want %q", line, got.Code, want)
 		}
 	}
@@ -325,5 +334,22 @@ func TestEveryCauseHasASentence(t *testing.T) {
 				t.Errorf("%s: %q", code, s)
 			}
 		}
+	}
+}
+
+// The numbers of BEHAVIOUR, written down once more: changing one is a decision.
+func TestDefaultsAreThoseUsersKnow(t *testing.T) {
+	want := Policy{
+		StartTries: 3, StartRetry: time.Second, SoftStart: 90 * time.Second, HardStart: 10 * time.Minute, // B5, B6, B7
+		DoctorLimit: 2 * time.Minute, AssumeReady: 30 * time.Second, // B7, B9
+		DrainStop: 20 * time.Second, DrainRestart: time.Minute, Terminate: 5 * time.Second, QuitLimit: 30 * time.Second, LogoutLimit: 4 * time.Second, // C4
+		Backoff:      Backoff{First: time.Second, Max: 30 * time.Second, Jitter: 0.2, Attempts: 10},                                  // H1
+		Governor:     Governor{Cooldown: 2500 * time.Millisecond, MaxCooldown: 2 * time.Minute, Budget: 5, Window: 10 * time.Minute}, // D3
+		RestartFloor: 5 * time.Second, ReadyForLong: time.Minute, Forgive: 2 * time.Minute, StoppedAgain: 2 * time.Minute,            // H1, H2, G4
+		PortGone: 2 * time.Minute, AttachedGrace: 30 * time.Second, VerifyTimeout: 5 * time.Second, BusySilence: 3 * time.Minute, // F2, M4
+		ReloadTooSoon: 8 * time.Second, Debounce: 2 * time.Second, Tend: 30 * time.Second, WakeQuiet: time.Minute, // E2, D5, E6, F3
+	}
+	if got := DefaultPolicy(); got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }

@@ -232,8 +232,8 @@ func TestE5_ReloadsOfABurstAreOne(t *testing.T) {
 			t.Errorf("reloaded %d times after %v", d.reloaded, took)
 		}
 		s.must(Request{Intent: Reload}, ResultApplied) // another burst
-		if d.reloaded != 2 {
-			t.Errorf("reloaded %d times", d.reloaded)
+		if m := s.report().Metrics; d.reloaded != 2 || m.Restarts != 0 {
+			t.Errorf("reloaded %d times, %d automatic restarts", d.reloaded, m.Restarts)
 		}
 	})
 }

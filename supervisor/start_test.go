@@ -80,6 +80,18 @@ func TestB5_SupersededSilentlyAtEachPhase(t *testing.T) {
 	}
 }
 
+func TestB5_SupersededSilentlyWhileItAsksWhoHasThePort(t *testing.T) {
+	play(t, visited, nil, func(s *scene) {
+		s.host.stranger.Silence(true)
+		go s.Do(s.t.Context(), Request{Intent: Start})
+		time.Sleep(time.Second)
+		s.must(Request{Intent: Stop}, ResultStopped)
+		if st := s.Status(); st.Cause.Code != UserStop || len(st.Incidents) != 0 || st.Mode == Conflict {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
 func TestB2_APersonsStartForgetsAnAutomaticOneDoesNot(t *testing.T) {
 	dies := behaviour{listen: time.Hour, dies: time.Second, exit: Exit{Code: 1}}
 	for name, c := range map[string]struct {
@@ -281,4 +293,17 @@ func TestC6_NothingButOurChildIsEverEnded(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestM1_AGatewayOfAnotherUserGetsNoSecret(t *testing.T) {
+	play(t, func(t *testing.T) *fakeHost {
+		h := visited(t)
+		h.owner = "1001"
+		return h
+	}, nil, func(s *scene) {
+		_, err := s.Do(s.t.Context(), Request{Intent: Start})
+		if causeOf(err) != PortForeignUser || s.Status().Mode != Conflict || s.host.stranger.Connects() != 0 {
+			t.Errorf("%v, %d connects, status %+v", err, s.host.stranger.Connects(), s.Status())
+		}
+	})
 }

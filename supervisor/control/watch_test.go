@@ -64,7 +64,7 @@ func inBubble(t *testing.T, f func(t *testing.T, l *pipes, c *Client)) {
 // Bad input: whoever does not read loses the connection and delays nobody.
 func TestAClientThatNeverReads(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *pipes, c *Client) {
-		stuck, _ := l.dial(nil, "", "")
+		stuck, _ := l.dial(t.Context(), "", "")
 		fmt.Fprint(stuck, "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
 		synctest.Wait()
 		began := time.Now()
@@ -94,7 +94,7 @@ func TestAClientThatNeverFinishesItsRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, l *pipes, c *Client) {
-				stuck, _ := l.dial(nil, "", "")
+				stuck, _ := l.dial(t.Context(), "", "")
 				began := time.Now()
 				fmt.Fprint(stuck, start)
 				io.Copy(io.Discard, stuck) // until it is dropped
