@@ -33,16 +33,22 @@ type Machine struct {
 	CacheDir        string // for Node's compile cache
 	Log             *slog.Logger
 
-	once  sync.Once
-	runID string
-	mu    sync.Mutex
-	last  openclaw.Runtime
+	once   sync.Once
+	runID  string
+	config openclaw.ConfigReader
+	mu     sync.Mutex
+	last   openclaw.Runtime
 }
 
 // RunID marks every process of this run of clawtray (BEHAVIOUR M2).
 func (m *Machine) RunID() string {
-	m.once.Do(func() { m.runID = rand.Text() })
+	m.once.Do(m.begin)
 	return m.runID
+}
+
+func (m *Machine) begin() {
+	m.runID = rand.Text()
+	m.config.Path = m.paths().ConfigPath
 }
 
 // Configure changes what the user has configured: a Node, an OpenClaw, a token
@@ -114,7 +120,8 @@ func TokenFile(stateDir string) string { return filepath.Join(stateDir, "gateway
 
 // GatewayConfig implements Host.
 func (m *Machine) GatewayConfig() (openclaw.Config, error) {
-	return openclaw.ReadConfig(m.paths().ConfigPath)
+	m.once.Do(m.begin)
+	return m.config.Read()
 }
 
 func (m *Machine) paths() openclaw.Paths { return openclaw.PathsFrom(m.Env, m.Home) }

@@ -11,6 +11,7 @@ const (
 	startupLines = 120  // kept of a start, for diagnosis (BEHAVIOUR J3)
 	recentLines  = 200  // kept overall
 	maxLine      = 4096 // bytes of a line that are kept; a gateway may log whole payloads
+	telling      = 1024 // bytes of a line that say what it is worth; the rest is payload, and slow to search
 	repeatEvery  = 50   // a repeated line is logged once, then each time this many came
 )
 
@@ -45,6 +46,7 @@ var (
 // Classify says what a line is worth. Everything unknown on stderr is a
 // warning: better one line too many than a lost reason.
 func Classify(l Line) Severity {
+	l.Text = l.Text[:min(len(l.Text), telling)]
 	switch {
 	case noise.MatchString(l.Text):
 		return Drop

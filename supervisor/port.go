@@ -9,7 +9,11 @@ import "context"
 func (s *Supervisor) UsePort(ctx context.Context, port int) (Answer, error) {
 	starts := make(chan bool, 1)
 	select {
-	case s.inbox <- func(o *owner) { starts <- o.move(port) }:
+	case s.inbox <- func(o *owner) {
+		now := o.move(port)
+		o.publish() // whoever is answered sees it
+		starts <- now
+	}:
 	case <-ctx.Done():
 		return Answer{Status: s.Status()}, ctx.Err()
 	case <-s.ended:

@@ -116,32 +116,33 @@ func ReadConfig(path string) (Config, error) {
 // configTTL is how long a ConfigReader's answer is used again: reloads come in bursts (BEHAVIOUR E1).
 const configTTL = 15 * time.Second
 
-// ConfigReader is ReadConfig with a memory of 15 s. Callers at the same time share one reading.
+// ConfigReader is ReadConfig with a memory: of 15 s, and of a file that has not
+// been touched. Callers at the same time share one reading.
 type ConfigReader struct {
 	Path string
 
-	mu   sync.Mutex
-	read time.Time
-	c    Config
-	err  error
+	mu      sync.Mutex
+	read    time.Time
+	touched time.Time // the file's, zero when there is none
+	size    int64
+	c       Config
+	err     error
 }
 
-// Read returns the configuration, at most 15 s old.
+// Read returns the configuration.
 func (r *ConfigReader) Read() (Config, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.read.IsZero() || time.Since(r.read) >= configTTL {
+	var touched time.Time
+	var size int64
+	if info, err := os.Stat(r.Path); err == nil {
+		touched, size = info.ModTime(), info.Size()
+	}
+	if r.read.IsZero() || time.Since(r.read) >= configTTL || !touched.Equal(r.touched) || size != r.size {
 		r.c, r.err = ReadConfig(r.Path)
-		r.read = time.Now()
+		r.read, r.touched, r.size = time.Now(), touched, size
 	}
 	return r.c, r.err
-}
-
-// Forget makes the next Read look at the file, as when it is known to have changed.
-func (r *ConfigReader) Forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.read = time.Time{}
 }
 
 // readLimited reads at most limit bytes of a regular file.
