@@ -1,14 +1,291 @@
 package supervisor
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"time"
 
 	"clawtray/rpc"
 	"clawtray/supervisor/openclaw"
 )
+
+// connect waits until the gateway accepts us: on the way up, and after each
+// connection that ended while the process lives. One connection probes and
+// connects.
+func (g *generation) connect(ctx context.Context) error {
+	if err := g.awaitAnnouncedStop(ctx); err != nil {
+		return err
+	}
+	began, awake := time.Now(), g.awake.C()
+	soft, hard := time.NewTimer(g.p.SoftStart), time.NewTimer(g.patience())
+	defer soft.Stop()
+	defer hard.Stop()
+	for {
+		session, err := rpc.Dial(ctx, g.options())
+		if err == nil {
+			g.accepted(session)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		wait, final := g.refused(ctx, err, pollAfter(time.Since(began)))
+		if final != nil {
+			if err := g.blocked(ctx, *final); err != nil {
+				return err
+			}
+			continue
+		}
+		for wait != nil {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-g.exited():
+				return g.exit(ctx)
+			case <-soft.C:
+				last := g.lastLine()
+				g.tell(func(s *Status) { s.SlowStart, s.LastLine = true, last })
+			case <-hard.C:
+				return g.tooLate(ctx)
+			case <-awake: // what ran out while the machine slept begins anew
+				began, awake, wait = time.Now(), g.awake.C(), nil
+				soft.Reset(g.p.SoftStart)
+				hard.Reset(g.patience())
+			case <-g.retry:
+				wait = nil
+			case <-wait:
+				wait = nil
+			}
+		}
+	}
+}
+
+// patience is how long the gateway may take until it accepts us.
+func (g *generation) patience() time.Duration {
+	switch {
+	case g.adopted: // it may have been starting when we died; else it has nothing to wait for
+		return max(g.p.PortGone, g.p.HardStart-time.Since(g.proc.StartedAt()))
+	case g.readyAt.IsZero():
+		return g.p.HardStart
+	case g.mode == Attached:
+		return g.p.AttachedGrace
+	}
+	return g.p.PortGone
+}
+
+// announcedStop is how long a gateway that announced its stop may take to end:
+// idle ones need half a second (measured).
+const announcedStop = 10 * time.Second
+
+// awaitAnnouncedStop does not disturb a gateway that said it is stopping
+// (BEHAVIOUR G2).
+func (g *generation) awaitAnnouncedStop(ctx context.Context) error {
+	n := g.notice()
+	if n == nil || n.Restarts || g.proc == nil {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-g.exited():
+		return g.exit(ctx)
+	case <-time.After(announcedStop):
+		return nil
+	}
+}
+
+func (g *generation) options() rpc.Options {
+	dial := g.host.Dial
+	if g.proc != nil {
+		dial = g.dialOwn
+	}
+	if g.token.Value == "" {
+		if err := g.readToken(); err != nil {
+			g.log.Warn("there is no token to connect with", "err", err)
+		}
+	}
+	return rpc.Options{
+		URL:          "ws://" + g.addr(),
+		Token:        g.token.Value,
+		TrustPeer:    true, // managed: dialOwn has checked the listener; attached: claim has checked its user
+		Identity:     g.cfg.Identity,
+		DeviceTokens: g.cfg.DeviceTokens,
+		Client:       rpc.ClientInfo{Version: g.cfg.Version},
+		DialContext:  dial,
+		OnPhase:      g.onPhase,
+		OnSilence:    g.onSilence,
+		Trace:        g.cfg.Trace,
+		Redactor:     g.cfg.Redact,
+	}
+}
+
+// readToken learns the gateway's token, and that it is a secret.
+func (g *generation) readToken() error {
+	t, err := g.host.Token()
+	if err != nil {
+		return err
+	}
+	g.cfg.Redact.Add(t.Value)
+	g.token = t
+	return nil
+}
+
+// errStranger says that somebody else's program answers on our port while our
+// child is on its way (BEHAVIOUR K4).
+var errStranger = errors.New("the listener is not our gateway")
+
+// dialOwn connects only to a listener that belongs to our process.
+func (g *generation) dialOwn(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := g.host.Dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if by, ok := g.host.Listener(ctx, g.cfg.Port); ok && by.PID != 0 && !g.proc.Owns(by.PID) {
+		conn.Close()
+		return nil, errStranger
+	}
+	return conn, nil
+}
+
+func (g *generation) onPhase(p rpc.Phase) {
+	switch p {
+	case rpc.PhaseOpened:
+		g.timing.listening()
+		g.tell(func(s *Status) { s.Facts.PortOpen = true })
+		g.upTo(Listening)
+	case rpc.PhaseChallenged:
+		g.timing.challenged()
+		g.tell(func(s *Status) { s.Facts.ProtocolAlive = true })
+		g.upTo(Challenged)
+	}
+}
+
+var wayUp = []Phase{Spawned, Listening, Challenged, Sidecars}
+
+// upTo shows how far a start has come. Each attempt to connect begins anew; what
+// a person sees only goes forward.
+func (g *generation) upTo(p Phase) {
+	g.tell(func(s *Status) {
+		if slices.Index(wayUp, s.Phase) < slices.Index(wayUp, p) {
+			s.Phase = p
+		}
+	})
+}
+
+// refused sorts a failed attempt: either when to try again, or why not to.
+func (g *generation) refused(ctx context.Context, err error, poll time.Duration) (wait <-chan time.Time, final *Cause) {
+	rule := rpc.RuleFor(err)
+	var e *rpc.Error
+	errors.As(err, &e)
+	switch {
+	case errors.Is(err, errStranger):
+		by, _ := g.host.Listener(ctx, g.cfg.Port)
+		c := g.conflict(by)
+		return nil, &c
+	case e != nil && e.Kind == rpc.KindStarting:
+		last := g.lastLine()
+		g.tell(func(s *Status) { s.LastLine = last })
+		g.upTo(Sidecars)
+		return g.startedOr(ctx, e.RetryAfter, poll), nil
+	case !rule.Retry:
+		c := connectCause(err, rule, g.token)
+		return nil, &c
+	case g.proc == nil:
+		return time.After(slowPoll), nil
+	default:
+		return time.After(poll), nil
+	}
+}
+
+// pollAfter is how often to look at a start that has taken so long already.
+func pollAfter(took time.Duration) time.Duration {
+	if took < patientAfter {
+		return fastPoll
+	}
+	return slowPoll
+}
+
+// startedOr fires when the gateway says on /readyz that it is ready, at the
+// latest after the time it asked for: waiting that out blindly would cost up to
+// half a second of every start.
+func (g *generation) startedOr(ctx context.Context, asked, poll time.Duration) <-chan time.Time {
+	fired := make(chan time.Time, 1)
+	ctx, cancel := context.WithTimeout(ctx, max(asked, poll))
+	g.helpers.Go(func() {
+		defer cancel()
+		defer close(fired)
+		for ctx.Err() == nil {
+			if r, err := g.readyz(ctx); err == nil && r.Ready {
+				return
+			}
+			select {
+			case <-ctx.Done():
+			case <-g.exited():
+				return
+			case <-time.After(poll):
+			}
+		}
+	})
+	return fired
+}
+
+// blocked waits, with the gateway alive and untouched, for a person to remove
+// what keeps us out: a wrong token, a missing approval, another protocol. No
+// retry heals those (BEHAVIOUR H4). A nil return means: try again.
+func (g *generation) blocked(ctx context.Context, c Cause) error {
+	if c.Code == PortConflict {
+		return c
+	}
+	g.log.Error("the gateway runs, but cannot be used", "cause", c.Code, "why", c.Error())
+	g.tell(func(s *Status) {
+		s.State, s.Phase, s.Cause, s.Facts.RPCAlive = Failed, Idle, c, false
+		s.Health = Health{}.with(reason(ReasonNoRPC, string(c.Code)))
+	})
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-g.exited():
+		return g.exit(ctx)
+	case <-g.retry:
+		g.token = openclaw.Token{}
+		g.tell(func(s *Status) {
+			s.State, s.Phase = Reconnecting, Listening
+			s.Health = Health{}.with(reason(ReasonNotRunning, nil))
+		})
+		return nil
+	}
+}
+
+// tooLate ends or continues a wait that went over its hard limit.
+func (g *generation) tooLate(ctx context.Context) error {
+	switch {
+	case g.readyAt.IsZero() && !g.adopted:
+		return Cause{Code: StartTimeout, Detail: g.p.HardStart.String(), LastLine: g.lastLine()}
+	case g.mode == Managed:
+		return Cause{Code: Hung, Detail: "its port stayed closed for " + g.p.PortGone.String(), LastLine: g.lastLine()}
+	}
+	// The owner of an attached gateway did not bring it back. Offer to take over
+	// (BEHAVIOUR M4), and go on watching for it.
+	g.tell(func(s *Status) { s.State, s.Phase, s.Cause = Failed, Idle, Cause{Code: AttachedGone} })
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(slowPoll):
+			if conn, err := g.host.Dial(ctx, "tcp", g.addr()); err == nil {
+				conn.Close()
+				return errAgain
+			}
+		}
+	}
+}
+
+// errAgain starts the generation's claim afresh.
+var errAgain = errors.New("look again")
 
 // accepted makes the session the generation's own and tells that the gateway runs.
 func (g *generation) accepted(s *rpc.Session) {

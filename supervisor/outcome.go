@@ -1,9 +1,12 @@
 package supervisor
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
+
+	"clawtray/rpc"
 )
 
 // Exit is how a process ended.
@@ -120,4 +123,65 @@ func lastMeaningful(s string) string {
 		o.Add(Line{Text: l})
 	}
 	return o.Last()
+}
+
+// exit waits for the last lines of the ended process and says what its end means.
+func (g *generation) exit(ctx context.Context) error {
+	select {
+	case <-g.outDone:
+	case <-ctx.Done():
+	case <-time.After(lastWords):
+	}
+	exit := g.proc.Exit()
+	if g.readyAt.IsZero() {
+		if c, is := g.host.Obstacle(); is && exit.Code != 0 {
+			c.LastLine = g.lastLine()
+			return c
+		}
+		c := startFailure(exit, g.out.Recent(), g.lastLine())
+		if c.Code == ConfigInvalid && g.repaired != "" {
+			c.Detail += "; doctor said: " + g.repaired
+		}
+		if c.Code == PortConflict {
+			if by, ok := g.host.Listener(ctx, g.cfg.Port); ok {
+				c = g.conflict(by)
+			}
+		}
+		return c
+	}
+	return g.exitMeaning(exit)
+}
+
+// lastWords is how long the output of a process that has ended may still come:
+// a grandchild may hold the file open for ever.
+const lastWords = 250 * time.Millisecond
+
+// exitMeaning reads the end of a gateway that had been ready (BEHAVIOUR G).
+// The exit code alone means nothing: gateways end with 0 for many reasons.
+func (g *generation) exitMeaning(e Exit) Cause {
+	notice := g.notice()
+	switch {
+	case notice != nil && notice.Restarts:
+		return Cause{Code: InPlaceRestart, Detail: e.String()}
+	case notice != nil && e.Code <= 0 && e.Signal == "": // of an adopted process the code is not told
+		return Cause{Code: StoppedOutside}
+	case e.Signal != "":
+		return Cause{Code: Killed, Detail: e.String(), LastLine: g.lastLine()}
+	}
+	return Cause{Code: Exited, Detail: e.String(), LastLine: g.lastLine()}
+}
+
+// notice is the shutdown event of the last connection.
+func (g *generation) notice() *rpc.Shutdown {
+	if g.lastClose == nil {
+		return nil
+	}
+	return g.lastClose.Notice
+}
+
+func (g *generation) lastLine() string {
+	if g.out == nil {
+		return ""
+	}
+	return g.out.Last()
 }
