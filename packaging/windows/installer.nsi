@@ -20,7 +20,7 @@ Section
   File "/oname=clawtray.exe" "${PROGRAM}"
   File "/oname=LICENSE.txt" "${LICENSE}"
   WriteUninstaller "$INSTDIR\uninstall.exe"
-  CreateShortcut "$SMPROGRAMS\clawtray.lnk" "$INSTDIR\clawtray.exe"
+  CreateShortcut "$SMPROGRAMS\clawtray.lnk" "$INSTDIR\clawtray.exe" "--show"
   WriteRegStr HKCU "${UNINSTALL}" "DisplayName" "clawtray"
   WriteRegStr HKCU "${UNINSTALL}" "DisplayVersion" "${VERSION}"
   WriteRegStr HKCU "${UNINSTALL}" "DisplayIcon" "$INSTDIR\clawtray.exe"
