@@ -23,6 +23,8 @@ import (
 // bareHost is a machine without a runtime.
 type bareHost struct{ supervisor.Host }
 
+func (bareHost) Wakes(context.Context) <-chan struct{}              { return nil }
+func (bareHost) AwaitUpgrade(context.Context, func())               {}
 func (bareHost) Missing(context.Context) []string                   { return nil }
 func (bareHost) Orphan(context.Context) (supervisor.Process, error) { return nil, nil }
 func (bareHost) Listener(context.Context, int) (supervisor.Listener, bool) {
