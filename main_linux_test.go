@@ -209,7 +209,9 @@ func (u *user) cleanUp() {
 // cli runs a command and returns its output and exit code.
 func (u *user) cli(args ...string) (string, int) {
 	u.t.Helper()
-	cmd := exec.Command(binary, args...)
+	ctx, cancel := context.WithTimeout(u.t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = u.env
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -461,8 +463,8 @@ func TestBadInput(t *testing.T) {
 	}{
 		"port out of range":       {"", "--port=70000", "70000 is not a port"},
 		"port zero in the file":   {"", "--port=-1", "-1 is not a port"},
-		"unknown key in the file": {"prot = 1", "--headless", "prot: there is no such setting"},
-		"wrong type in the file":  {"node = 1", "--headless", "node"},
+		"unknown key in the file": {"prot = 1", "config", `there is no setting "prot"; did you mean "port"?`},
+		"wrong type in the file":  {"node = 1", "config", "it has to be a text"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(t, c.settings)
