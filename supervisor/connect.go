@@ -298,6 +298,9 @@ func (g *generation) accepted(s *rpc.Session) {
 	g.timing.ready()
 	now := time.Now()
 	g.connectedAt = now
+	if g.bootAt.IsZero() { // somebody else's: nobody knows
+		g.bootAt = now
+	}
 	if g.readyAt.IsZero() {
 		g.readyAt = now
 	}

@@ -76,6 +76,7 @@ type generation struct {
 	rebooted     bool      // it announced a restart in place
 	readyAt      time.Time // first ready; zero before
 	connectedAt  time.Time
+	bootAt       time.Time // when the gateway began to start, so before it read its configuration
 	drift        driftWatch
 	timing       *stopwatch
 	install      bool   // fetch the managed runtime before the start
@@ -301,6 +302,7 @@ func (g *generation) doctor(ctx context.Context) {
 func (g *generation) own(p Process) {
 	g.become(Managed)
 	g.proc = p
+	g.bootAt = time.Now()
 	g.timing.spawned()
 	g.out = NewOutput(g.cfg.Redact.String)
 	g.outDone = make(chan struct{})

@@ -47,7 +47,7 @@ func (g *generation) reload(ctx context.Context, s *rpc.Session, c command) erro
 	if err != nil {
 		g.log.Warn("reading the gateway's configuration failed; reloading with its defaults", "err", err)
 	}
-	edited := err != nil || policy.ModTime.After(g.connectedAt)
+	edited := err != nil || policy.ModTime.After(g.bootAt)
 	if connected := time.Since(g.connectedAt); connected < g.p.ReloadTooSoon && !edited {
 		answer(ResultNothingToDo, "The gateway started %d s ago and has read its configuration then.", int(connected.Seconds()))
 		return nil

@@ -157,7 +157,7 @@ func (g *generation) lost(e *rpc.CloseError) {
 	c := Cause{Code: Disconnected, Detail: g.cfg.Redact.String(e.Error()), LastLine: g.lastLine()}
 	if e.Notice != nil && e.Notice.Restarts {
 		c = Cause{Code: InPlaceRestart}
-		g.rebooted = true
+		g.rebooted, g.bootAt = true, time.Now()
 	}
 	g.log.Info("connection lost", "cause", c.Code, "close", e.Error())
 	g.tell(func(s *Status) {
