@@ -64,6 +64,7 @@ func (h History) cleared() History { return History{EverReady: h.EverReady} }
 // history goes back.
 func Decide(p Policy, h History, o Outcome, now time.Time, random float64) (Decision, History) {
 	c := o.Cause
+	h.EverReady = h.EverReady || o.WasReady() // a start that changed nothing has forgotten it
 	switch {
 	case c.Code == ConfigInvalid && !h.Repaired:
 		h.Repaired = true

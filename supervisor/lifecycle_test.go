@@ -592,3 +592,18 @@ func TestH2_CrashesFarApartAreForgiven(t *testing.T) {
 		}
 	})
 }
+
+// A person's start of a gateway that runs forgets attempts, not that it ran.
+func TestG1_ACrashAfterAStartThatChangedNothingIsAnIncident(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		s.must(Request{Intent: Start}, ResultAlreadyRunning)
+		time.Sleep(time.Minute)
+		s.now()
+		s.host.current().finish(Exit{Code: -1, Signal: "SIGKILL"})
+		s.until("reconnecting", in(Reconnecting))
+		if st := s.until("running", in(Running)); len(st.Incidents) != 1 || st.Incidents[0].Cause.Code != Killed {
+			t.Errorf("incidents %+v", st.Incidents)
+		}
+	})
+}
