@@ -9,6 +9,10 @@ import (
 	"clawtray/rpc"
 )
 
+// packageEvery is how many times a quiet gateway is looked after until the
+// installed OpenClaw is looked at again: that asks about some thirty files.
+const packageEvery = 10
+
 // serve stays with one connection until it ends. A nil return means that the
 // process may still live: connect again.
 func (g *generation) serve(ctx context.Context) error {
@@ -35,13 +39,11 @@ func (g *generation) serve(ctx context.Context) error {
 	verifying := false
 	ended := make(chan error, 1) // a command that wants the generation to end
 	var suppressed atomic.Bool
-	look := func() {
-		g.helpers.Go(func() {
-			g.lookAtConfig(work, s)
-			g.lookAtPackage(work, s)
-		})
-	}
+	look := func() { g.helpers.Go(func() { g.lookAtConfig(work, s) }) }
+	lookAtPackage := func() { g.helpers.Go(func() { g.lookAtPackage(work, s) }) }
 	look()
+	lookAtPackage()
+	tends := 0
 	g.showHealth(s.Hello().Snapshot.Health)
 	g.helpers.Go(func() {
 		g.awaitReadiness(work, ready)
@@ -80,6 +82,9 @@ func (g *generation) serve(ctx context.Context) error {
 			}
 		case <-tend.C:
 			look()
+			if tends++; tends%packageEvery == 0 {
+				lookAtPackage()
+			}
 			g.helpers.Go(func() { g.checkRPC(work, s) })
 			if suppressed.Load() { // the breaker clears itself in the running gateway
 				g.helpers.Go(func() { g.lookAtBreaker(work, &suppressed) })
