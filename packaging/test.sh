@@ -21,7 +21,7 @@ export CLAWTRAY_TEST_NODE_6_11="$node" CLAWTRAY_TEST_OPENCLAW_6_11="$openclaw"
 sh packaging/lint.sh
 
 section "go test"
-CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
+CGO_ENABLED=1 go test -race -shuffle=on -timeout 50m ./...
 
 section "the model, at length"
-go test -run TestModel ./supervisor
+go test -timeout 20m -run TestModel ./supervisor
