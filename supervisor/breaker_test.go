@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"clawtray/rpc/gatewaytest"
@@ -25,6 +26,8 @@ func TestB10_SuppressedChannelsAreShownUntilTheyAreBack(t *testing.T) {
 			t.Errorf("shown as %+v", st.Health)
 		}
 		s.now()
+		synctest.Wait() // what else a start brings is told
+		st = s.Status()
 		time.Sleep(4 * time.Minute)
 		if last := s.Status(); last.Seq != st.Seq {
 			t.Errorf("it says the same anew: %+v", last)

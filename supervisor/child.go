@@ -131,9 +131,13 @@ func (c *child) follow(dir string) {
 	var reading sync.WaitGroup
 	for i, name := range []string{stdoutName, stderrName} {
 		t := &tail{path: filepath.Join(dir, name), emit: func(text string) {
+			line := Line{Text: text, Stderr: i == 1}
 			select {
-			case c.lines <- Line{Text: text, Stderr: i == 1}:
+			case c.lines <- line:
 			default:
+				if closed(c.done) { // its last words; nobody is held up any more
+					c.lines <- line
+				}
 			}
 		}}
 		reading.Go(func() { t.run(c.done) })
