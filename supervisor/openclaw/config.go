@@ -121,26 +121,20 @@ const configTTL = 15 * time.Second
 type ConfigReader struct {
 	Path string
 
-	mu      sync.Mutex
-	read    time.Time
-	touched time.Time // the file's, zero when there is none
-	size    int64
-	c       Config
-	err     error
+	mu   sync.Mutex
+	read time.Time
+	as   string // the file's stamp at that time
+	c    Config
+	err  error
 }
 
 // Read returns the configuration.
 func (r *ConfigReader) Read() (Config, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var touched time.Time
-	var size int64
-	if info, err := os.Stat(r.Path); err == nil {
-		touched, size = info.ModTime(), info.Size()
-	}
-	if r.read.IsZero() || time.Since(r.read) >= configTTL || !touched.Equal(r.touched) || size != r.size {
+	if as := stamp(r.Path); r.read.IsZero() || time.Since(r.read) >= configTTL || as != r.as {
 		r.c, r.err = ReadConfig(r.Path)
-		r.read, r.touched, r.size = time.Now(), touched, size
+		r.read, r.as = time.Now(), as
 	}
 	return r.c, r.err
 }
