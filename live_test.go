@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,27 +13,10 @@ import (
 
 	"clawtray/rpc"
 	"clawtray/supervisor"
-	"clawtray/supervisor/openclaw"
 	"clawtray/supervisor/settings"
+	"clawtray/supervisor/supervisortest"
 	"clawtray/tray"
 )
-
-// bareHost is a machine without a runtime.
-type bareHost struct{ supervisor.Host }
-
-func (bareHost) Wakes(context.Context) <-chan struct{}              { return nil }
-func (bareHost) AwaitUpgrade(context.Context, func())               {}
-func (bareHost) Missing(context.Context) []string                   { return nil }
-func (bareHost) Orphan(context.Context) (supervisor.Process, error) { return nil, nil }
-func (bareHost) Listener(context.Context, int) (supervisor.Listener, bool) {
-	return supervisor.Listener{}, false
-}
-func (bareHost) Dial(context.Context, string, string) (net.Conn, error) {
-	return nil, errors.New("connection refused")
-}
-func (bareHost) Runtime(context.Context) (openclaw.Runtime, error) {
-	return openclaw.Runtime{}, &openclaw.MissingError{Kind: openclaw.NodeMissing, Sentence: "no Node"}
-}
 
 // TestAChangedFileIsNoticed by itself, and puts in force what it says.
 func TestAChangedFileIsNoticed(t *testing.T) {
@@ -47,7 +28,7 @@ func TestAChangedFileIsNoticed(t *testing.T) {
 	}
 	write("port = 18001\n")
 	synctest.Test(t, func(t *testing.T) {
-		s := supervisor.New(supervisor.Config{Port: 18001}, bareHost{})
+		s := supervisor.New(supervisor.Config{Port: 18001}, supervisortest.Bare{})
 		file := settings.Read(path)
 		machine := &supervisor.Machine{}
 		l := &live{file: file, started: file.Settings, level: new(slog.LevelVar), redact: rpc.NewRedactor(), log: slog.New(slog.DiscardHandler),

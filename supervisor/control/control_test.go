@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,25 +11,8 @@ import (
 	"testing"
 
 	"clawtray/supervisor"
-	"clawtray/supervisor/openclaw"
+	"clawtray/supervisor/supervisortest"
 )
-
-// bareHost is a machine on which nothing is installed.
-type bareHost struct{ supervisor.Host }
-
-func (bareHost) Orphan(context.Context) (supervisor.Process, error) { return nil, nil }
-func (bareHost) Wakes(context.Context) <-chan struct{}              { return nil }
-func (bareHost) Missing(context.Context) []string                   { return nil }
-func (bareHost) AwaitUpgrade(context.Context, func())               {}
-func (bareHost) Listener(context.Context, int) (supervisor.Listener, bool) {
-	return supervisor.Listener{}, false
-}
-func (bareHost) Dial(context.Context, string, string) (net.Conn, error) {
-	return nil, errors.New("connection refused")
-}
-func (bareHost) Runtime(context.Context) (openclaw.Runtime, error) {
-	return openclaw.Runtime{}, &openclaw.MissingError{Kind: openclaw.NodeMissing, Sentence: "no Node"}
-}
 
 // serve runs a supervisor with its API until the test ends.
 func serve(t *testing.T) (client *Client, dir string) {
@@ -43,7 +25,7 @@ func serve(t *testing.T) (client *Client, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := supervisor.New(supervisor.Config{Port: 1}, bareHost{})
+	s := supervisor.New(supervisor.Config{Port: 1}, supervisortest.Bare{})
 	ctx, stop := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { s.Run(ctx) })

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"clawtray/supervisor"
+	"clawtray/supervisor/supervisortest"
 )
 
 // pipes is a listener in memory, for bubbles.
@@ -48,7 +49,7 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 func inBubble(t *testing.T, f func(t *testing.T, l *pipes, c *Client)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipes()
-		s := supervisor.New(supervisor.Config{Port: 1}, bareHost{})
+		s := supervisor.New(supervisor.Config{Port: 1}, supervisortest.Bare{})
 		ctx, stop := context.WithCancel(context.Background())
 		var all sync.WaitGroup
 		all.Go(func() { s.Run(ctx) })
@@ -110,7 +111,7 @@ func TestAnAnswerMayTakeMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipes()
 		ctx, stop := context.WithCancel(context.Background())
-		s := supervisor.New(supervisor.Config{Port: 1}, bareHost{})
+		s := supervisor.New(supervisor.Config{Port: 1}, supervisortest.Bare{})
 		var all sync.WaitGroup
 		all.Go(func() { Serve(ctx, l, s) })
 		time.AfterFunc(5*time.Minute, func() { all.Go(func() { s.Run(ctx) }) })

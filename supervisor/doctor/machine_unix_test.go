@@ -23,6 +23,7 @@ import (
 	"clawtray/supervisor/control"
 	"clawtray/supervisor/openclaw"
 	"clawtray/supervisor/settings"
+	"clawtray/supervisor/supervisortest"
 )
 
 var update = flag.Bool("update", false, "write the golden file")
@@ -112,23 +113,6 @@ func (f Findings) named(name string) (found []Finding) {
 	return found
 }
 
-// bareHost is a machine without a runtime, for a clawtray that runs.
-type bareHost struct{ supervisor.Host }
-
-func (bareHost) Orphan(context.Context) (supervisor.Process, error) { return nil, nil }
-func (bareHost) Missing(context.Context) []string                   { return nil }
-func (bareHost) AwaitUpgrade(context.Context, func())               {}
-func (bareHost) Wakes(context.Context) <-chan struct{}              { return nil }
-func (bareHost) Listener(context.Context, int) (supervisor.Listener, bool) {
-	return supervisor.Listener{}, false
-}
-func (bareHost) Dial(context.Context, string, string) (net.Conn, error) {
-	return nil, fmt.Errorf("connection refused")
-}
-func (bareHost) Runtime(context.Context) (openclaw.Runtime, error) {
-	return openclaw.Runtime{}, &openclaw.MissingError{Kind: openclaw.NodeMissing, Sentence: "no Node"}
-}
-
 // runClawtray lets a clawtray of this machine run until the test ends. It is
 // asked to start, which fails: it has no Node.
 func (m *machine) runClawtray(start bool) {
@@ -136,7 +120,7 @@ func (m *machine) runClawtray(start bool) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	s := supervisor.New(supervisor.Config{Port: m.subject().File.Port}, bareHost{})
+	s := supervisor.New(supervisor.Config{Port: m.subject().File.Port}, supervisortest.Bare{})
 	ctx, stop := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { s.Run(ctx) })
