@@ -13,10 +13,6 @@ import (
 	"clawtray/tray"
 )
 
-// settingsEvery is how often the settings file is looked at: one stat, which
-// also sees a file behind a link or on a network. `clawtray reload` looks at once.
-const settingsEvery = 30 * time.Second
-
 // live puts changes of the settings file in force while clawtray runs.
 type live struct {
 	flags
@@ -27,7 +23,8 @@ type live struct {
 	machine *supervisor.Machine
 	s       *supervisor.Supervisor
 	notify  chan tray.Level // holds the newest level until the tray takes it
-	look    chan struct{}   // holds one wish to look at the file now
+	look    chan struct{}   // holds one wish to read the file now
+	beat    chan struct{}   // holds one wish to read it if it has changed
 
 	started settings.Settings // what the gateway was started with; the supervisor's owner changes it
 }
@@ -44,25 +41,29 @@ func (f flags) effective(file settings.File) settings.Settings {
 	return set
 }
 
-// lookNow makes run look at the file.
-func (l *live) lookNow() {
+// lookNow makes run read the file.
+func (l *live) lookNow() { poke(l.look) }
+
+// lookAgain makes run look whether the file has changed: one stat, which also
+// sees a file behind a link or on a network.
+func (l *live) lookAgain() { poke(l.beat) }
+
+func poke(c chan struct{}) {
 	select {
-	case l.look <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
 // run follows the file until ctx ends.
 func (l *live) run(ctx context.Context) {
-	tick := time.NewTicker(settingsEvery)
-	defer tick.Stop()
 	seen := stampOf(l.file.Path)
 	l.apply()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-l.beat:
 			if stampOf(l.file.Path) == seen {
 				continue
 			}

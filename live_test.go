@@ -28,11 +28,12 @@ func TestAChangedFileIsNoticed(t *testing.T) {
 	}
 	write("port = 18001\n")
 	synctest.Test(t, func(t *testing.T) {
-		s := supervisor.New(supervisor.Config{Port: 18001}, supervisortest.Bare{})
 		file := settings.Read(path)
 		machine := &supervisor.Machine{}
 		l := &live{file: file, started: file.Settings, level: new(slog.LevelVar), redact: rpc.NewRedactor(), log: slog.New(slog.DiscardHandler),
-			machine: machine, s: s, notify: make(chan tray.Level, 1), look: make(chan struct{}, 1)}
+			machine: machine, notify: make(chan tray.Level, 1), look: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
+		s := supervisor.New(supervisor.Config{Port: 18001, OnBeat: l.lookAgain}, supervisortest.Bare{})
+		l.s = s
 		ctx, stop := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		defer func() { stop(); all.Wait() }()
@@ -41,7 +42,7 @@ func TestAChangedFileIsNoticed(t *testing.T) {
 
 		synctest.Wait()
 		write("port = 18002\nnode = \"/n\"\ntoken = \"canary-live\"\nnotifications = \"none\"\nlog_level = \"warn\"\nprot = 1\n")
-		time.Sleep(settingsEvery + time.Second) // virtual
+		time.Sleep(40 * time.Second) // virtual
 		synctest.Wait()
 		st := s.Status()
 		if st.Port != 18002 || len(st.SettingsMistakes) != 1 || l.level.Level() != slog.LevelWarn || machine.Search.NodePath != "/n" || machine.ConfiguredToken != "canary-live" {

@@ -143,10 +143,10 @@ func run(ctx context.Context, f flags) error {
 
 	machine := machineFor(dirs, set, log)
 	l := &live{flags: f, file: file, started: set, level: level, redact: redact, log: log, machine: machine,
-		notify: make(chan tray.Level, 1), look: make(chan struct{}, 1)}
+		notify: make(chan tray.Level, 1), look: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
 	l.complain()
 	config := supervisor.Config{Policy: policy(set.Supervision), Port: set.Port, Version: version, Identity: identity, IdentityProblem: problem,
-		DeviceTokens: rpc.NewFileDeviceTokens(dirs.DeviceTokens()), Redact: redact, Log: log, OnReload: l.lookNow}
+		DeviceTokens: rpc.NewFileDeviceTokens(dirs.DeviceTokens()), Redact: redact, Log: log, OnReload: l.lookNow, OnBeat: l.lookAgain}
 	if f.trace {
 		config.Trace = log
 	}

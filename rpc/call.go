@@ -127,7 +127,7 @@ func (s *Session) send(method string, params []byte, drop bool) (*call, error) {
 	s.queue = append(s.queue, c)
 	// A lone caller writes its request itself, which spares waking the writer.
 	// Several leave it to the writer, which sends all of theirs in one flush.
-	if s.wire.try != nil && len(s.pending) == 1 && !s.writing {
+	if s.wire.sock != nil && len(s.pending) == 1 && !s.writing {
 		s.flush(false)
 	} else {
 		s.wake()

@@ -43,19 +43,25 @@ type wireConn struct {
 	out    []byte // written, to be flushed
 	spare  []byte // the buffer flushed last, for reuse
 
-	rest []byte // being flushed
-	try  *tryWriter
+	rest []byte  // being flushed
+	sock *socket // nil where there is none
 }
 
 func newWireConn(c net.Conn) *wireConn {
-	return &wireConn{Conn: c, start: time.Now(), try: newTryWriter(c)}
+	return &wireConn{Conn: c, start: time.Now(), sock: newSocket(c)}
 }
 
 func (c *wireConn) Read(p []byte) (int, error) {
 	if !c.isUpgraded && c.received > maxUpgradeBytes {
 		return 0, errUpgradeTooLong // again and again: net/textproto swallows an error now and then
 	}
-	n, err := c.Conn.Read(p)
+	var n int
+	var err error
+	if c.sock != nil {
+		n, err = c.sock.read(p)
+	} else {
+		n, err = c.Conn.Read(p)
+	}
 	if n > 0 {
 		c.received += n
 		c.life.Store(int64(time.Since(c.start)))
@@ -104,14 +110,21 @@ func (c *wireConn) flush(wait bool) (more bool, err error) {
 	if len(c.rest) == 0 {
 		return false, nil
 	}
-	whole, n := c.rest, 0
-	if wait {
+	whole := c.rest
+	if c.sock != nil {
+		n, err := c.sock.tryWrite(c.rest)
+		c.rest = c.rest[n:]
+		if err != nil {
+			return true, err
+		}
+	}
+	if wait && len(c.rest) > 0 {
+		var n int
 		_ = c.Conn.SetWriteDeadline(time.Now().Add(writeStall)) // fails where Write does, too
 		n, err = c.Conn.Write(c.rest)
-	} else {
-		n, err = c.try.write(c.rest)
+		_ = c.Conn.SetWriteDeadline(time.Time{}) // a past one would fail the next write
+		c.rest = c.rest[n:]
 	}
-	c.rest = c.rest[n:]
 	if err != nil || len(c.rest) > 0 {
 		return true, err
 	}

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"encoding/binary"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -20,9 +21,16 @@ type Silence struct {
 	Unresponsive  bool      // Misses has reached Options.MaxMisses
 }
 
+// postponeAfter is how long a watch that waits for silence goes without hearing of
+// life. Its timer then never goes off while there is some, which would wake a quiet
+// program for nothing.
+const postponeAfter = time.Second
+
 // lifeSeen is called by the reader whenever bytes arrive.
 func (s *Session) lifeSeen() {
-	if s.silent.Load() {
+	life := s.wire.lastLife()
+	if s.silent.Load() || life.Sub(s.postponed) > postponeAfter {
+		s.postponed = life
 		select {
 		case s.alive <- struct{}{}:
 		default:
@@ -44,13 +52,17 @@ func (s *Session) watch() {
 		s.reportSilence(n)
 	}
 	for {
-		quiet := s.quietAfter()
 		for { // until nothing has arrived for that long
-			left := time.Until(s.wire.lastLife().Add(quiet))
+			left := time.Until(s.wire.lastLife().Add(s.quietAfter()))
 			if left <= 0 {
 				break
 			}
-			if !s.sleep(timer, left) {
+			timer.Reset(left)
+			select {
+			case <-timer.C:
+			case <-s.alive:
+				forgetTimer()
+			case <-s.ending:
 				return
 			}
 		}
@@ -80,6 +92,10 @@ func (s *Session) watch() {
 func (s *Session) quietAfter() time.Duration {
 	return min(max(s.o.PingInterval, s.hello.Policy.TickInterval()+tickSlack), 2*s.o.PingInterval)
 }
+
+// forgetTimer makes Go's runtime forget a timer that nobody waits for any more.
+// Left alone, or just set anew, it would wake the program at its old time.
+func forgetTimer() { runtime.Gosched() }
 
 // sleep waits for d; false means that the session ended.
 func (s *Session) sleep(timer *time.Timer, d time.Duration) bool {

@@ -28,6 +28,8 @@ type Session struct {
 	alive   chan struct{} // wakes the liveness watch when life returns; capacity 1
 	silent  atomic.Bool   // the liveness watch wants to hear of life
 
+	postponed time.Time // when the reader told the liveness watch of life
+
 	mu       sync.Mutex
 	ended    *CloseError // why the session is over; nil while it lives
 	notice   *Shutdown

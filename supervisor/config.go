@@ -18,6 +18,9 @@ type Config struct {
 	// OnReload, if any, is called when a reload of the configuration is asked for.
 	// It must not block.
 	OnReload func()
+	// OnBeat, if any, is called about every Policy.Tend, when the program is awake
+	// anyway. It must not block.
+	OnBeat func()
 
 	// Identity signs the connection; IdentityProblem is why there is none or why it
 	// is new (BEHAVIOUR B3).

@@ -56,6 +56,7 @@ type generation struct {
 	// rung wakes the ladder to go one rung down.
 	rung  chan struct{}
 	awake *alarm // rings when the machine has slept
+	beat  *beat
 	// retry wakes a generation that waits for a person.
 	retry   chan struct{}
 	mode    Mode

@@ -238,7 +238,7 @@ func TestP18_DriftIsShownUntilTheRestart(t *testing.T) {
 			t.Errorf("reasons %+v", st.Health.Reasons)
 		}
 		s.host.put("", errors.New("npm works on it"))
-		time.Sleep(2 * DefaultPolicy().Tend) // virtual
+		time.Sleep(2 * packageEvery * DefaultPolicy().Tend) // virtual
 		if !updated(s.Status()) {
 			t.Error("the drift was forgotten while npm worked on the package")
 		}
@@ -259,7 +259,7 @@ func TestP18_NoDriftWhileAttached(t *testing.T) {
 	play(t, visited, nil, func(s *scene) {
 		s.start()
 		s.host.put("2026.10.1", nil)
-		time.Sleep(2 * DefaultPolicy().Tend) // virtual
+		time.Sleep(2 * packageEvery * DefaultPolicy().Tend) // virtual
 		if st := s.Status(); st.Mode != Attached || st.InstalledVersion != "" {
 			t.Errorf("%+v", st)
 		}

@@ -9,9 +9,14 @@ import (
 	"clawtray/rpc"
 )
 
-// packageEvery is how many times a quiet gateway is looked after until the
-// installed OpenClaw is looked at again: that asks about some thirty files.
-const packageEvery = 10
+const (
+	// packageEvery is after how many beats the installed OpenClaw is looked at again:
+	// that asks about some thirty files.
+	packageEvery = 10
+	// callEvery is after how many beats a quiet gateway is asked something, and after
+	// a call that failed at every beat: it costs the gateway's time, too (PAINS P19).
+	callEvery = 4
+)
 
 // serve stays with one connection until it ends. A nil return means that the
 // process may still live: connect again.
@@ -30,10 +35,9 @@ func (g *generation) serve(ctx context.Context) error {
 	defer stop()
 
 	ready := make(chan bool, 1)
-	health := s.Subscribe(4, "health", "config.changed")
-	defer health.Close()
-	tend := time.NewTicker(g.p.Tend)
-	defer tend.Stop()
+	events := s.Subscribe(4, "health", "config.changed", "tick")
+	defer events.Close()
+	beat, beats := g.beat.C(), 0
 	awake := g.awake.C()
 	verdicts := make(chan judgement, 1)
 	verifying := false
@@ -43,7 +47,6 @@ func (g *generation) serve(ctx context.Context) error {
 	lookAtPackage := func() { g.helpers.Go(func() { g.lookAtPackage(work, s) }) }
 	look()
 	lookAtPackage()
-	tends := 0
 	g.showHealth(s.Hello().Snapshot.Health)
 	g.helpers.Go(func() {
 		g.awaitReadiness(work, ready)
@@ -71,21 +74,27 @@ func (g *generation) serve(ctx context.Context) error {
 			return nil
 		case full := <-ready:
 			g.tell(func(st *Status) { st.GatewayReady = full })
-		case ev, ok := <-health.C():
+		case ev, ok := <-events.C():
 			switch {
 			case !ok: // the session is over; Done follows
-				health = s.Subscribe(0, "none")
+				events = s.Subscribe(0, "none")
 			case ev.Name == "health":
 				g.showHealth(ev.Payload)
 			case ev.Name == "config.changed":
 				look()
+			case ev.Name == "tick":
+				g.beat.due(g.p.Tend)
 			}
-		case <-tend.C:
+		case <-beat:
+			beat = g.beat.C()
+			beats++
 			look()
-			if tends++; tends%packageEvery == 0 {
+			if beats%packageEvery == 0 {
 				lookAtPackage()
 			}
-			g.helpers.Go(func() { g.checkRPC(work, s) })
+			if beats%callEvery == 0 || s.Stats().ConsecutiveFailures > 0 {
+				g.helpers.Go(func() { g.checkRPC(work, s) })
+			}
 			if suppressed.Load() { // the breaker clears itself in the running gateway
 				g.helpers.Go(func() { g.lookAtBreaker(work, &suppressed) })
 			}

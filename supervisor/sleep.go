@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
@@ -38,9 +39,8 @@ func (g *gap) look(wall time.Time, mono, due time.Duration) (slept time.Duration
 	return slept
 }
 
-// watchClock tells the owner when the machine has slept, until ctx ends. It
-// wakes as seldom as the rest of a quiet supervisor; logind, where there is one,
-// says it at once.
+// watchClock keeps the beat and tells the owner when the machine has slept, until
+// ctx ends. logind, where there is one, says it at once.
 //
 // The gateway is not told beforehand: gateway.suspend.prepare (from OpenClaw
 // 2026.8 on) is for hosts that freeze one process. It is refused whenever
@@ -49,18 +49,30 @@ func (s *Supervisor) watchClock(ctx context.Context) {
 	began := time.Now()
 	var g gap
 	woke := s.host.Wakes(ctx)
-	tick := time.NewTicker(s.cfg.Policy.Tend)
-	defer tick.Stop()
+	due := s.cfg.Policy.Tend + beatSlack
+	timer := time.NewTimer(due)
+	defer timer.Stop()
 	for {
 		now := time.Now()
-		if slept := g.look(now, now.Sub(began), s.cfg.Policy.Tend); slept > 0 {
+		if slept := g.look(now, now.Sub(began), due); slept > 0 {
 			s.log.Info("the clock jumped: the machine slept, or its time was set", "by", slept.Round(time.Second))
 			s.Woke()
 		}
+		beat := s.beat.C()
+		runtime.Gosched() // or the timer, though set anew, would wake the program at its old time, too
+		timer.Reset(due)
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-timer.C:
+			s.beat.due(s.cfg.Policy.Tend)
+			if s.cfg.OnBeat != nil {
+				s.cfg.OnBeat()
+			}
+		case <-beat:
+			if s.cfg.OnBeat != nil {
+				s.cfg.OnBeat()
+			}
 		case _, ok := <-woke:
 			if !ok {
 				woke = nil

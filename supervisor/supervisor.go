@@ -22,6 +22,7 @@ type Supervisor struct {
 	log   *slog.Logger
 	board *board
 	hub   *hub
+	beat  *beat
 
 	inbox chan func(*owner) // everything that reaches the owner, in order
 	ended chan struct{}     // closed when Run has returned
@@ -41,7 +42,7 @@ func New(cfg Config, host Host) *Supervisor {
 	now := time.Now()
 	first := Status{State: Stopped, Since: now, PhaseSince: now, Port: cfg.Port, MaxAttempts: cfg.Policy.Backoff.Attempts,
 		Health: Health{}.with(reason(ReasonNotRunning, nil))}
-	return &Supervisor{cfg: cfg, host: host, log: cfg.Log, board: newBoard(first), hub: newHub(),
+	return &Supervisor{cfg: cfg, host: host, log: cfg.Log, board: newBoard(first), hub: newHub(), beat: newBeat(),
 		inbox: make(chan func(*owner)), ended: make(chan struct{})}
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	settling  = 45 * time.Second // from running to quiet
+	settling  = 2 * time.Minute // from running to quiet
 	quiet     = time.Minute
 	starts    = 7               // of which the median is reported
 	readyTime = 4 * time.Minute // for a real gateway on a busy machine

@@ -1,0 +1,11 @@
+//go:build unix && !linux
+
+package rpc
+
+import "syscall"
+
+// These systems have system calls only through their C library.
+
+func readSocket(fd uintptr, b []byte) (int, error) { return syscall.Read(int(fd), b) }
+
+func writeSocket(fd uintptr, b []byte) (int, error) { return syscall.Write(int(fd), b) }

@@ -1,0 +1,34 @@
+package supervisor
+
+import (
+	"sync"
+	"time"
+)
+
+// beatSlack is how late the gateway's tick may be before our own timer stands in.
+const beatSlack = 2 * time.Second
+
+// beat is the moment, about every Policy.Tend, at which all that looks after a
+// quiet gateway does so: together, and where the gateway sends ticks, when one
+// came, so that the program wakes up for nothing else.
+type beat struct {
+	alarm
+	mu   sync.Mutex
+	last time.Time
+}
+
+func newBeat() *beat { return &beat{alarm: alarm{c: make(chan struct{})}} }
+
+// due rings unless that happened within every; it may be called as often as one likes.
+func (b *beat) due(every time.Duration) {
+	now := time.Now()
+	b.mu.Lock()
+	early := now.Sub(b.last) < every-beatSlack
+	if !early {
+		b.last = now
+	}
+	b.mu.Unlock()
+	if !early {
+		b.ring()
+	}
+}
