@@ -27,7 +27,9 @@ tree() {
 
 # build OS ARCH OUT [CGO [LDFLAGS]] builds a stripped program and weighs it.
 build() {
-  CGO_ENABLED=${4:-0} GOOS=$1 GOARCH=$2 go build -trimpath -tags "$TAGS" -ldflags "-s -w $LDFLAGS ${5:-}" -o "$3" .
+  # One flag per word.
+  # shellcheck disable=SC2086
+  CGO_ENABLED=${4:-0} GOOS=$1 GOARCH=$2 go build -trimpath -tags "$TAGS" $GCFLAGS -ldflags "-s -w $LDFLAGS ${5:-}" -o "$3" .
   size=$(wc -c <"$3")
   echo "$1/$2: $size bytes"
   limit=$most

@@ -19,11 +19,11 @@ type beat struct {
 
 func newBeat() *beat { return &beat{alarm: alarm{c: make(chan struct{})}} }
 
-// due rings unless that happened within every; it may be called as often as one likes.
-func (b *beat) due(every time.Duration) {
+// strike rings unless that happened within apart.
+func (b *beat) strike(apart time.Duration) {
 	now := time.Now()
 	b.mu.Lock()
-	early := now.Sub(b.last) < every-beatSlack
+	early := now.Sub(b.last) < apart
 	if !early {
 		b.last = now
 	}

@@ -65,7 +65,7 @@ func (s *Supervisor) watchClock(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-			s.beat.due(s.cfg.Policy.Tend)
+			s.beat.strike(0)
 			if s.cfg.OnBeat != nil {
 				s.cfg.OnBeat()
 			}
