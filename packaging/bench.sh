@@ -20,7 +20,7 @@ packages=$(find . -name '*_test.go' -exec grep -l '^func Benchmark' {} + | while
 if [ -n "$packages" ]; then
   # One path per word.
   # shellcheck disable=SC2086
-  go test -run '^$' -bench . -benchmem $packages
+  go test -run '^$' -bench . -benchmem -timeout 60m $packages
 else
   echo "there are none"
 fi

@@ -14,17 +14,22 @@ import (
 	"testing"
 	"time"
 
+	"clawtray/rpc"
 	"clawtray/supervisor"
 	"clawtray/supervisor/control"
+	"clawtray/supervisor/openclaw"
 
 	"github.com/godbus/dbus/v5"
 )
 
 const (
-	settling  = 330 * time.Second // from running to quiet: the menu says "for 5 min" now, and "for 10 min" later
-	quiet     = time.Minute
-	starts    = 7               // of which the median is reported
-	readyTime = 4 * time.Minute // for a real gateway on a busy machine
+	settling = 330 * time.Second // from running to quiet: the menu says "for 5 min" now, and "for 10 min" later
+	quiet    = time.Minute
+	starts   = 7 // of which the median is reported
+	pairs    = 3 // of minutes, of which the medians are
+	// pairSettling is from one client of a gateway to the next.
+	pairSettling = 20 * time.Second
+	readyTime    = 4 * time.Minute // for a real gateway on a busy machine
 )
 
 // BenchmarkFootprint weighs the whole program in a desktop session: an Xfce
@@ -51,6 +56,7 @@ func BenchmarkFootprint(b *testing.B) {
 	measure("disk", func(b *testing.B) { b.ReportMetric(size, "disk-MB") })
 	measure("icon", func(b *testing.B) { program.timeToIcon(node) })
 	measure("rest", func(b *testing.B) { program.atRest(node, entry) })
+	measure("gateway", func(b *testing.B) { program.besideSilence(node, entry) })
 }
 
 // program is clawtray, built as for a release where the Makefile runs us.
@@ -137,6 +143,75 @@ func (p *program) atRest(node, entry string) {
 	p.b.ReportMetric(float64(after.wakeups-before.wakeups)/quiet.Seconds(), "wakeups/s")
 }
 
+// besideSilence compares what a gateway uses in a minute with clawtray attached
+// and with one client that only listens, in turn.
+func (p *program) besideSilence(node, entry string) {
+	port := freePort(p.b)
+	launch := openclaw.Launch{Port: port, Token: "bench-token", Env: []string{"HOME=" + p.b.TempDir(), "PATH=" + os.Getenv("PATH"), "OPENCLAW_SKIP_CHANNELS=1"}}
+	gateway := openclaw.Runtime{Node: node, Entry: entry}.Gateway(launch).Exec(p.b.Context())
+	if err := gateway.Start(); err != nil {
+		p.b.Fatal(err)
+	}
+	defer gateway.Wait()
+	defer gateway.Process.Signal(syscall.SIGTERM)
+	silent := func() *rpc.Session {
+		ctx, cancel := context.WithTimeout(p.b.Context(), readyTime)
+		defer cancel()
+		look := time.NewTicker(100 * time.Millisecond)
+		defer look.Stop()
+		for {
+			s, err := rpc.Dial(ctx, rpc.Options{URL: fmt.Sprintf("ws://127.0.0.1:%d", port), Token: "bench-token", TrustPeer: true})
+			if err == nil {
+				return s
+			}
+			select {
+			case <-ctx.Done():
+				p.b.Fatal("the gateway does not come up: ", err)
+			case <-look.C:
+			}
+		}
+	}
+	s := silent()
+	time.Sleep(6 * pairSettling) // it goes on loading for a while
+	var alone, attached []float64
+	for range pairs {
+		alone = append(alone, cpuOfTree(p.b, gateway.Process.Pid))
+		s.Close()
+		_, stop := p.start(fmt.Sprintf("node = %q\nopenclaw = %q\nport = %d\ntoken = \"bench-token\"\n", node, entry, port))
+		p.running()
+		time.Sleep(pairSettling)
+		attached = append(attached, cpuOfTree(p.b, gateway.Process.Pid))
+		stop()
+		s = silent()
+		time.Sleep(pairSettling)
+	}
+	s.Close()
+	slices.Sort(alone)
+	slices.Sort(attached)
+	p.b.ReportMetric(alone[pairs/2], "gateway-cpu-ms/min-silent-client")
+	p.b.ReportMetric(attached[pairs/2], "gateway-cpu-ms/min-clawtray")
+}
+
+// cpuOfTree is what a process and its children use in a quiet minute, in ms.
+func cpuOfTree(b *testing.B, pid int) float64 {
+	sum := func() (d time.Duration) {
+		for todo := []int{pid}; len(todo) > 0; todo = todo[1:] {
+			d += cpuOf(b, todo[0])
+			for _, thread := range threads(b, todo[0]) {
+				text, _ := os.ReadFile(filepath.Join(thread, "children")) // it may have ended
+				for _, child := range strings.Fields(string(text)) {
+					n, _ := strconv.Atoi(child)
+					todo = append(todo, n)
+				}
+			}
+		}
+		return d
+	}
+	before := sum()
+	time.Sleep(quiet)
+	return float64((sum() - before).Microseconds()) / 1000 / quiet.Minutes()
+}
+
 // running waits for the gateway.
 func (p *program) running() {
 	ctx, cancel := context.WithTimeout(p.b.Context(), readyTime)
@@ -167,12 +242,17 @@ func usageOf(t testing.TB, pid int) usage {
 	t.Helper()
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	memory := fields(t, filepath.Join(dir, "smaps_rollup"))
-	u := usage{pss: float64(memory["Pss"]) / 1024, rss: float64(memory["Rss"]) / 1024, anonymous: float64(memory["Anonymous"]) / 1024}
-	threads, err := filepath.Glob(filepath.Join(dir, "task", "*"))
-	if err != nil {
-		t.Fatal(err)
+	u := usage{pss: float64(memory["Pss"]) / 1024, rss: float64(memory["Rss"]) / 1024, anonymous: float64(memory["Anonymous"]) / 1024, cpu: cpuOf(t, pid)}
+	for _, thread := range threads(t, pid) {
+		u.wakeups += fields(t, filepath.Join(thread, "status"))["voluntary_ctxt_switches"]
 	}
-	for _, thread := range threads {
+	return u
+}
+
+// cpuOf is the time on the processor of all of a process's threads.
+func cpuOf(t testing.TB, pid int) (all time.Duration) {
+	t.Helper()
+	for _, thread := range threads(t, pid) {
 		text, err := os.ReadFile(filepath.Join(thread, "schedstat"))
 		if err != nil {
 			continue // it ended
@@ -182,10 +262,19 @@ func usageOf(t testing.TB, pid int) usage {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u.cpu += time.Duration(onCPU)
-		u.wakeups += fields(t, filepath.Join(thread, "status"))["voluntary_ctxt_switches"]
+		all += time.Duration(onCPU)
 	}
-	return u
+	return all
+}
+
+// threads are the folders of a process's threads.
+func threads(t testing.TB, pid int) []string {
+	t.Helper()
+	list, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 // fields reads the lines "name: number ..." of a file in /proc.
