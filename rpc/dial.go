@@ -115,8 +115,6 @@ func Dial(ctx context.Context, o Options) (*Session, error) {
 	a := &attempt{o: o, format: signatureV3}
 	if o.Identity != nil && o.DeviceTokens != nil {
 		a.tokenKey = o.Identity.DeviceID() + "@" + u.Host + "/" + o.Client.Role
-		a.deviceToken, a.tokenErr = o.DeviceTokens.Load(a.tokenKey)
-		o.Redactor.Add(a.deviceToken)
 	}
 	for {
 		s, err := a.dial(ctx)
@@ -136,6 +134,23 @@ type attempt struct {
 	tokenKey    string // where the device token is kept; empty: nowhere
 	deviceToken string
 	tokenErr    error
+	prepared    bool
+}
+
+// prepare gets the secrets ready, once a gateway has answered: most attempts of a
+// start end before that, because nobody listens yet.
+func (a *attempt) prepare() {
+	if a.prepared {
+		return
+	}
+	a.prepared = true
+	if a.o.Identity != nil {
+		a.o.Redactor.Add(a.o.Identity.secret())
+	}
+	if a.tokenKey != "" {
+		a.deviceToken, a.tokenErr = a.o.DeviceTokens.Load(a.tokenKey)
+		a.o.Redactor.Add(a.deviceToken)
+	}
 }
 
 // another decides whether a refused connection is worth one more, and changes

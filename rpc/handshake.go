@@ -38,6 +38,7 @@ func (h *handshake) shake(ctx context.Context) (*Session, *Error) {
 		return nil, err
 	}
 	h.o.OnPhase(PhaseChallenged)
+	h.prepare()
 	if !h.o.TrustPeer && (h.o.Token != "" || h.deviceToken != "") {
 		return nil, &Error{Op: "connect", Kind: KindUntrusted, Message: "a token is needed, but the listener is not proved to be the right gateway"}
 	}

@@ -100,9 +100,6 @@ func (o Options) withDefaults() Options {
 		o.Redactor = NewRedactor()
 	}
 	o.Redactor.Add(o.Token)
-	if o.Identity != nil {
-		o.Redactor.Add(o.Identity.secret())
-	}
 	return o
 }
 

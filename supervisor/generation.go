@@ -17,8 +17,9 @@ import (
 
 const (
 	// fastPoll is the distance between two attempts to reach a gateway that is
-	// starting. A refused loopback connection costs 0.1 ms; a start takes seconds.
-	fastPoll = 25 * time.Millisecond
+	// starting. A refused connection costs half a millisecond; one that is accepted
+	// too early costs the gateway some time, too.
+	fastPoll = 50 * time.Millisecond
 	// slowPoll is the same for a start that takes longer than patientAfter, and
 	// for a gateway that somebody else has to bring back.
 	slowPoll     = time.Second
