@@ -95,14 +95,15 @@ func (t *tail) read(f *os.File) (more bool) {
 	if t.buf == nil {
 		t.buf = make([]byte, tailChunk)
 	}
-	t.catchUp(f)
-	more = true
-	for n := 0; more && n < maxOutput; {
-		got, err := f.ReadAt(t.buf, t.offset)
-		t.offset += int64(got)
-		t.take(t.buf[:got])
-		n += got
-		more = err == nil && got > 0
+	t.catchUp(f, maxUnread)
+	more = t.readSome(f, maxOutput)
+	// The file of a child that is faster than we are is cut all the same. What it
+	// wrote last is read before: perhaps it is not fast, but has ended.
+	for range 3 {
+		if more && t.offset > maxUnread {
+			t.catchUp(f, newest)
+			more = t.readSome(f, 2*newest)
+		}
 	}
 	// Whatever came between the last read and this is lost; the writer appends, so it goes on at the start.
 	if (t.offset > maxOutput && !more || t.offset > maxUnread) && f.Truncate(0) == nil {
@@ -111,9 +112,23 @@ func (t *tail) read(f *os.File) (more bool) {
 	return more
 }
 
+// readSome takes in about limit bytes; more says that it did not get to the end.
+func (t *tail) readSome(f *os.File, limit int) (more bool) {
+	for n := 0; n < limit; {
+		got, err := f.ReadAt(t.buf, t.offset)
+		t.offset += int64(got)
+		t.take(t.buf[:got])
+		n += got
+		if err != nil || got == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // catchUp goes to the start of a file that somebody else has cut, and to the
-// newest part of one that has grown beyond all measure.
-func (t *tail) catchUp(f *os.File) {
+// newest part of one of which more than most bytes are unread.
+func (t *tail) catchUp(f *os.File, most int64) {
 	info, err := f.Stat()
 	if err != nil {
 		return
@@ -121,7 +136,7 @@ func (t *tail) catchUp(f *os.File) {
 	switch unread := info.Size() - t.offset; {
 	case unread < 0:
 		t.offset = 0
-	case unread > maxUnread:
+	case unread > most:
 		t.flush()
 		t.offset, t.cut = info.Size()-newest, true
 	}

@@ -76,6 +76,31 @@ func TestJ1_FarBehind(t *testing.T) {
 	}
 }
 
+// J1: the file is cut although it is not read to its end, and the child had ended.
+func TestJ1_CutBeforeTheEnd(t *testing.T) {
+	path := filepath.Join(tempDir(t), stdoutName)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var got []string
+	tl := &tail{path: path, emit: func(s string) { got = append(got, s) }, offset: maxUnread}
+	if err := f.Truncate(maxUnread + 3*maxOutput); err != nil { // not far enough behind to skip anything
+		t.Fatal(err)
+	}
+	f.WriteString("\nlast\n")
+	for tl.read(f) {
+	}
+	tl.flush()
+	if len(got) == 0 || got[len(got)-1] != "last" {
+		t.Errorf("got %d lines: %.200q", len(got), got)
+	}
+	if info, err := f.Stat(); err != nil || info.Size() > newest {
+		t.Errorf("the file has %d bytes, %v", info.Size(), err)
+	}
+}
+
 // J1: reading what is there ends, however fast the child is.
 func TestJ1_ReadingEnds(t *testing.T) {
 	path := filepath.Join(tempDir(t), stdoutName)
