@@ -46,7 +46,7 @@ func (o *owner) take(p *pending) {
 	case Stop:
 		o.stop(p, &order{For: "stop", Drain: o.cfg.Policy.DrainStop, Cause: cause})
 	case Restart, Reload:
-		if p.request.Intent == Reload && o.cfg.OnReload != nil {
+		if p.request.Intent == Reload {
 			o.cfg.OnReload()
 		}
 		o.restart(p, cause)

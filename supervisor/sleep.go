@@ -66,13 +66,9 @@ func (s *Supervisor) watchClock(ctx context.Context) {
 			return
 		case <-timer.C:
 			s.beat.strike(0)
-			if s.cfg.OnBeat != nil {
-				s.cfg.OnBeat()
-			}
+			s.cfg.OnBeat()
 		case <-beat:
-			if s.cfg.OnBeat != nil {
-				s.cfg.OnBeat()
-			}
+			s.cfg.OnBeat()
 		case _, ok := <-woke:
 			if !ok {
 				woke = nil

@@ -36,6 +36,12 @@ func New(cfg Config, host Host) *Supervisor {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.OnReload == nil {
+		cfg.OnReload = func() {}
+	}
+	if cfg.OnBeat == nil {
+		cfg.OnBeat = func() {}
+	}
 	if cfg.Redact == nil {
 		cfg.Redact = rpc.NewRedactor()
 	}
