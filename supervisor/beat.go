@@ -12,23 +12,20 @@ const beatSlack = 2 * time.Second
 // quiet gateway does so: together, and where the gateway sends ticks, when one
 // came, so that the program wakes up for nothing else.
 type beat struct {
-	alarm
+	*alarm
 	mu   sync.Mutex
 	last time.Time
 }
 
-func newBeat() *beat { return &beat{alarm: alarm{c: make(chan struct{})}} }
+func newBeat() *beat { return &beat{alarm: newAlarm()} }
 
 // strike rings unless that happened within apart.
 func (b *beat) strike(apart time.Duration) {
 	now := time.Now()
 	b.mu.Lock()
-	early := now.Sub(b.last) < apart
-	if !early {
+	defer b.mu.Unlock()
+	if now.Sub(b.last) >= apart {
 		b.last = now
-	}
-	b.mu.Unlock()
-	if !early {
 		b.ring()
 	}
 }

@@ -8,6 +8,17 @@ import (
 	"testing"
 )
 
+// outputFile is a child's empty output file, open as the child has it.
+func outputFile(t *testing.T) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(tempDir(t), stdoutName), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
 // J1: where the system tells nothing of changes, the output is read all the same.
 func TestJ1_WithoutFileEvents(t *testing.T) {
 	path := filepath.Join(tempDir(t), stdoutName)
@@ -53,14 +64,9 @@ func TestJ1_TheRestAfterTheEnd(t *testing.T) {
 // J1: what a child wrote faster than we read is skipped but for the newest part,
 // the file is cut back, and reading goes on from its new start.
 func TestJ1_FarBehind(t *testing.T) {
-	path := filepath.Join(tempDir(t), stdoutName)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := outputFile(t)
 	var got []string
-	tl := &tail{path: path, emit: func(s string) { got = append(got, s) }}
+	tl := &tail{path: f.Name(), emit: func(s string) { got = append(got, s) }}
 	f.WriteString("first\nhalf a li")
 	tl.read(f)
 	f.WriteString("ne\n" + strings.Repeat("x", 2*maxUnread) + "\nlast\n")
@@ -78,14 +84,9 @@ func TestJ1_FarBehind(t *testing.T) {
 
 // J1: the file is cut although it is not read to its end, and the child had ended.
 func TestJ1_CutBeforeTheEnd(t *testing.T) {
-	path := filepath.Join(tempDir(t), stdoutName)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := outputFile(t)
 	var got []string
-	tl := &tail{path: path, emit: func(s string) { got = append(got, s) }, offset: maxUnread}
+	tl := &tail{path: f.Name(), emit: func(s string) { got = append(got, s) }, offset: maxUnread}
 	if err := f.Truncate(maxUnread + 3*maxOutput); err != nil { // not far enough behind to skip anything
 		t.Fatal(err)
 	}
@@ -103,15 +104,10 @@ func TestJ1_CutBeforeTheEnd(t *testing.T) {
 
 // J1: reading what is there ends, however fast the child is.
 func TestJ1_ReadingEnds(t *testing.T) {
-	path := filepath.Join(tempDir(t), stdoutName)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := outputFile(t)
 	lines := 0
 	twice := strings.Repeat(strings.Repeat("y", maxLine-1)+"\n", 2)
-	tl := &tail{path: path, emit: func(string) { // each line is answered with two
+	tl := &tail{path: f.Name(), emit: func(string) { // each line is answered with two
 		if lines++; lines*maxLine < 2*maxOutput {
 			f.WriteString(twice)
 		}
