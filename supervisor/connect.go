@@ -57,12 +57,18 @@ func (g *generation) connect(ctx context.Context) error {
 				hard.Reset(g.patience())
 			case <-g.retry:
 				wait = nil
+			case <-g.saidReady:
+				wait = nil
 			case <-wait:
 				wait = nil
 			}
 		}
 	}
 }
+
+// readyLine ends the line that a gateway prints when it accepts clients (OpenClaw
+// 2026.6.11 to 2026.9.6). It only makes us look at once: what counts is hello-ok.
+const readyLine = "[gateway] ready"
 
 // patience is how long the gateway may take until it accepts us.
 func (g *generation) patience() time.Duration {
@@ -144,11 +150,17 @@ func (g *generation) dialOwn(ctx context.Context, network, addr string) (net.Con
 	if err != nil {
 		return nil, err
 	}
-	if by, ok := g.host.Listener(ctx, g.cfg.Port); ok && by.PID != 0 && !g.proc.Owns(by.PID) {
-		conn.Close()
-		return nil, errStranger
+	by, err := g.host.Listener(ctx, g.cfg.Port, g.proc.PID())
+	switch {
+	case errors.Is(err, ErrNoListener): // gone again, or hidden from us: try later
+		err = &net.OpError{Op: "dial", Net: network, Err: err}
+	case err == nil && (by.User != "" || by.PID != 0 && !g.proc.Owns(by.PID)):
+		err = errStranger
+	default:
+		return conn, nil
 	}
-	return conn, nil
+	conn.Close()
+	return nil, err
 }
 
 func (g *generation) onPhase(p rpc.Phase) {
@@ -183,7 +195,7 @@ func (g *generation) refused(ctx context.Context, err error, poll time.Duration)
 	errors.As(err, &e)
 	switch {
 	case errors.Is(err, errStranger):
-		by, _ := g.host.Listener(ctx, g.cfg.Port)
+		by, _ := g.host.Listener(ctx, g.cfg.Port, 0)
 		c := g.conflict(by)
 		return nil, &c
 	case e != nil && e.Kind == rpc.KindStarting:
@@ -292,7 +304,7 @@ func (g *generation) accepted(s *rpc.Session) {
 	g.session = s
 	g.lastClose, g.adopted = nil, false
 	select {
-	case <-g.silence: // of the connection before
+	case <-g.saidReady: // of the connection before
 	default:
 	}
 	g.timing.ready()

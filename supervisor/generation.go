@@ -59,14 +59,15 @@ type generation struct {
 	awake *alarm // rings when the machine has slept
 	beat  *beat
 	// retry wakes a generation that waits for a person.
-	retry   chan struct{}
-	mode    Mode
-	proc    Process // nil when attached
-	adopted bool    // proc is of an earlier run, and we have not been connected to it yet
-	out     *Output
-	outDone chan struct{} // closed when out has everything
-	runtime openclaw.Runtime
-	token   openclaw.Token
+	retry     chan struct{}
+	saidReady chan struct{} // the child printed readyLine
+	mode      Mode
+	proc      Process // nil when attached
+	adopted   bool    // proc is of an earlier run, and we have not been connected to it yet
+	out       *Output
+	outDone   chan struct{} // closed when out has everything
+	runtime   openclaw.Runtime
+	token     openclaw.Token
 
 	session   *rpc.Session // nil between connections
 	silence   chan rpc.Silence
@@ -177,14 +178,24 @@ func (g *generation) claim(ctx context.Context) error {
 	defer cancel()
 	conn, err := g.host.Dial(ctx, "tcp", g.addr())
 	if err != nil {
-		if by, taken := g.host.Listener(ctx, g.cfg.Port); taken {
+		if by, err := g.host.Listener(ctx, g.cfg.Port, 0); err == nil {
 			return g.conflict(by) // listens on another of this machine's addresses
 		}
 		g.become(Managed)
 		return context.Cause(ctx)
 	}
 	conn.Close()
-	by, _ := g.host.Listener(ctx, g.cfg.Port)
+	by, err := g.host.Listener(ctx, g.cfg.Port, 0)
+	if errors.Is(err, ErrNoListener) {
+		conn, err := g.host.Dial(ctx, "tcp", g.addr())
+		if err != nil {
+			return errAgain // it has gone in between
+		}
+		conn.Close()
+	}
+	if err != nil { // we would be shown our own
+		by = Listener{User: otherUser}
+	}
 	if !g.isGateway(ctx) {
 		if by := new(order); errors.As(context.Cause(ctx), &by) {
 			return by
@@ -323,6 +334,12 @@ func (g *generation) read(lines <-chan Line) {
 	defer close(g.outDone)
 	for l := range lines {
 		g.timing.trace(l.Text)
+		if strings.HasSuffix(l.Text, readyLine) {
+			select {
+			case g.saidReady <- struct{}{}:
+			default:
+			}
+		}
 		text, sev, repeats := g.out.Add(l)
 		if repeats == 0 || sev == Drop {
 			continue

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"time"
 
@@ -26,9 +25,11 @@ type Host interface {
 	// Orphan finds a living gateway of an earlier run that is provably ours
 	// (BEHAVIOUR M2), or nil. What is provably dead it clears away.
 	Orphan(ctx context.Context) (Process, error)
-	// Listener tells who listens on a TCP port of 127.0.0.1; ok is false when
-	// nobody does or the system does not tell.
-	Listener(ctx context.Context, port int) (l Listener, ok bool)
+	// Listener tells who gets what is sent to a TCP port of 127.0.0.1. It fails
+	// with ErrNoListener when nobody does whom we can see, and otherwise when the
+	// system does not tell. The process likely is looked at first, which is far
+	// cheaper when it is right; 0 is none.
+	Listener(ctx context.Context, port, likely int) (Listener, error)
 	// FreePort is the next port after p that nobody listens on.
 	FreePort(p int) int
 	// Dial connects to a loopback address, directly.
@@ -51,26 +52,6 @@ type Host interface {
 type Spawn struct {
 	Port  int
 	Token string
-}
-
-// Listener is who has a port.
-type Listener struct {
-	PID  int
-	Name string
-	User string // owner's name when it is not us; empty when it is
-	Ours bool   // it carries the run id of the given process or is its descendant
-}
-
-func (l Listener) String() string {
-	switch {
-	case l.PID == 0 && l.User != "":
-		return "a program of user " + l.User
-	case l.PID == 0:
-		return "a program the system does not name"
-	case l.User != "":
-		return fmt.Sprintf("%s (pid %d, user %s)", l.Name, l.PID, l.User)
-	}
-	return fmt.Sprintf("%s (pid %d)", l.Name, l.PID)
 }
 
 // Process is one gateway process that we own, with all its descendants.

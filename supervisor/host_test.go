@@ -33,6 +33,7 @@ type fakeHost struct {
 	procs    []*fakeProcess
 	stranger *gatewaytest.Gateway // somebody else's gateway on the port
 	owner    string               // the stranger's user, when it is another one
+	hidden   bool                 // the system does not show the stranger
 	occupied *Listener            // something that is no gateway has the port
 	orphan   Process
 	missing  error // what Runtime fails with
@@ -233,21 +234,26 @@ func (h *fakeHost) Dial(ctx context.Context, network, addr string) (net.Conn, er
 	return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 }
 
-func (h *fakeHost) Listener(_ context.Context, port int) (Listener, bool) {
+func (h *fakeHost) Listener(_ context.Context, port, _ int) (Listener, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.occupied != nil && port == testPort:
-		return *h.occupied, true
+		return *h.occupied, nil
+	case h.stranger != nil && h.hidden:
+		return Listener{}, ErrNoListener
 	case h.stranger != nil && port == testPort:
-		return Listener{PID: 77, Name: "openclaw-gateway", User: h.owner}, true
+		if h.owner != "" { // the system tells whose it is, not which process
+			return Listener{User: h.owner}, nil
+		}
+		return Listener{PID: 77, Name: "openclaw-gateway"}, nil
 	}
 	if len(h.procs) > 0 {
 		if p := h.procs[len(h.procs)-1]; p.listening() {
-			return Listener{PID: p.pid, Name: "openclaw-gateway"}, true
+			return Listener{PID: p.pid, Name: "openclaw-gateway"}, nil
 		}
 	}
-	return Listener{}, false
+	return Listener{}, ErrNoListener
 }
 
 func (h *fakeHost) FreePort(p int) int { return p + 1 }

@@ -51,6 +51,22 @@ func TestB6_StillStartingIsNotAFailure(t *testing.T) {
 	})
 }
 
+func TestB6_TheGatewaysOwnWordEndsTheWait(t *testing.T) {
+	patient := gatewaytest.Config{PageForReadyz: true, RetryAfter: time.Minute}
+	play(t, behaving(behaviour{listen: time.Second, sidecars: time.Hour, gateway: patient}), nil, func(s *scene) {
+		go s.Do(s.t.Context(), Request{Intent: Start})
+		s.until("still starting", func(st Status) bool { return st.Phase == Sidecars })
+		p := s.host.current()
+		p.gw.SetStarting(false)
+		said := time.Now()
+		p.say("2026-11-22T11:11:08.021+00:00 [gateway] ready")
+		s.until("running", in(Running))
+		if took := time.Since(said); took > fastPoll {
+			t.Errorf("connected %v after the gateway said that it is ready", took)
+		}
+	})
+}
+
 func TestB6_HardLimit(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Second, sidecars: time.Hour}), nil, func(s *scene) {
 		began := time.Now()

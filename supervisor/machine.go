@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	gopsnet "github.com/shirou/gopsutil/v4/net"
 	"github.com/shirou/gopsutil/v4/process"
 
 	"clawtray/supervisor/openclaw"
@@ -159,48 +158,6 @@ func (m *Machine) Orphan(ctx context.Context) (Process, error) {
 // Dial implements Host: straight to loopback, whatever proxies the user has.
 func (m *Machine) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, network, addr)
-}
-
-// Listener implements Host.
-func (m *Machine) Listener(ctx context.Context, port int) (Listener, bool) {
-	list, err := gopsnet.ConnectionsWithContext(ctx, "tcp")
-	if err != nil {
-		return Listener{}, false
-	}
-	for _, c := range list {
-		if c.Status != "LISTEN" || int(c.Laddr.Port) != port || !reachable(c.Laddr.IP) {
-			continue
-		}
-		return describe(ctx, c), true
-	}
-	return Listener{}, false
-}
-
-// reachable reports whether a listener on this address gets what is sent to
-// 127.0.0.1, or would keep the gateway from binding it.
-func reachable(addr string) bool {
-	ip := net.ParseIP(addr)
-	return addr == "*" || ip == nil || ip.IsLoopback() || ip.IsUnspecified()
-}
-
-func describe(ctx context.Context, c gopsnet.ConnectionStat) Listener {
-	l := Listener{PID: int(c.Pid), Name: "unknown program"}
-	uid := -1
-	if len(c.Uids) > 0 {
-		uid = int(c.Uids[0])
-	}
-	if p, err := process.NewProcessWithContext(ctx, c.Pid); err == nil && c.Pid > 0 {
-		if name, err := p.NameWithContext(ctx); err == nil {
-			l.Name = name
-		}
-		if uids, err := p.UidsWithContext(ctx); err == nil && len(uids) > 0 {
-			uid = int(uids[0])
-		}
-	}
-	if me := os.Getuid(); me >= 0 && uid >= 0 && uid != me {
-		l.User = strconv.Itoa(uid)
-	}
-	return l
 }
 
 // FreePort implements Host.

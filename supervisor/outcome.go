@@ -143,7 +143,7 @@ func (g *generation) exit(ctx context.Context) error {
 			c.Detail += "; doctor said: " + g.repaired
 		}
 		if c.Code == PortConflict {
-			if by, ok := g.host.Listener(ctx, g.cfg.Port); ok {
+			if by, err := g.host.Listener(ctx, g.cfg.Port, 0); err == nil {
 				c = g.conflict(by)
 			}
 		}

@@ -71,7 +71,7 @@ func (o *owner) next() *generation {
 	cfg := o.cfg // one life keeps to one configuration
 	g := &generation{
 		cfg: &cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub, beat: o.beat,
-		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1),
+		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1), saidReady: make(chan struct{}, 1),
 		silence: make(chan rpc.Silence, 1), awake: newAlarm(), timing: &stopwatch{},
 	}
 	s := o.Supervisor

@@ -21,9 +21,9 @@ func (h *traced) Orphan(ctx context.Context) (Process, error) {
 	return h.fakeHost.Orphan(ctx)
 }
 
-func (h *traced) Listener(ctx context.Context, port int) (Listener, bool) {
+func (h *traced) Listener(ctx context.Context, port, likely int) (Listener, error) {
 	h.asked = append(h.asked, "port")
-	return h.fakeHost.Listener(ctx, port)
+	return h.fakeHost.Listener(ctx, port, likely)
 }
 
 func (h *traced) Runtime(ctx context.Context) (openclaw.Runtime, error) {
@@ -296,14 +296,50 @@ func TestC6_NothingButOurChildIsEverEnded(t *testing.T) {
 }
 
 func TestM1_AGatewayOfAnotherUserGetsNoSecret(t *testing.T) {
-	play(t, func(t *testing.T) *fakeHost {
-		h := visited(t)
-		h.owner = "1001"
-		return h
-	}, nil, func(s *scene) {
-		_, err := s.Do(s.t.Context(), Request{Intent: Start})
-		if causeOf(err) != PortForeignUser || s.Status().Mode != Conflict || s.host.stranger.Connects() != 0 {
-			t.Errorf("%v, %d connects, status %+v", err, s.host.stranger.Connects(), s.Status())
-		}
-	})
+	for name, hide := range map[string]func(*fakeHost){
+		"shown":  func(h *fakeHost) { h.owner = "1001" },
+		"hidden": func(h *fakeHost) { h.hidden = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(t *testing.T) *fakeHost {
+				h := visited(t)
+				hide(h)
+				return h
+			}, nil, func(s *scene) {
+				_, err := s.Do(s.t.Context(), Request{Intent: Start})
+				if causeOf(err) != PortForeignUser || s.Status().Mode != Conflict || s.host.stranger.Connects() != 0 {
+					t.Errorf("%v, %d connects, status %+v", err, s.host.stranger.Connects(), s.Status())
+				}
+			})
+		})
+	}
+}
+
+// K4: whoever takes the port while our gateway is on its way gets no secret.
+func TestK4_AStrangerInTheGatewaysPlaceGetsNoSecret(t *testing.T) {
+	for name, c := range map[string]struct {
+		hide func(*fakeHost)
+		want CauseCode
+	}{
+		"ours":           {func(h *fakeHost) {}, PortConflict},
+		"another user's": {func(h *fakeHost) { h.owner = "1001" }, PortConflict},
+		"hidden":         {func(h *fakeHost) { h.hidden = true }, StartTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, behaving(behaviour{listen: time.Hour}), nil, func(s *scene) {
+				c.hide(s.host)
+				answer := make(chan error)
+				go func() {
+					_, err := s.Do(s.t.Context(), Request{Intent: Start})
+					answer <- err
+				}()
+				s.until("spawned", func(st Status) bool { return st.Phase == Spawned })
+				s.host.arrive()
+				if err := <-answer; causeOf(err) != c.want || s.host.stranger.Connects() != 0 {
+					t.Errorf("%v, %d connects", err, s.host.stranger.Connects())
+				}
+				s.host.leave()
+			})
+		})
+	}
 }

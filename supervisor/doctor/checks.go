@@ -138,13 +138,13 @@ func (s Subject) port(ctx context.Context) []Finding {
 	if running {
 		port = r.Port
 	}
-	by, taken := s.Machine.Listener(ctx, port)
+	by, hidden := s.Machine.Listener(ctx, port, 0)
 	asking, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	health, err := rpc.Healthz(asking, fmt.Sprintf("http://127.0.0.1:%d", port), nil)
 	f := Finding{Name: "port", Level: OK}
 	switch {
-	case !taken && err != nil:
+	case hidden != nil && err != nil:
 		f.Detail = fmt.Sprintf("%d is free", port)
 		if running && r.State == supervisor.Running {
 			f.Level, f.Detail, f.Remedy = Warning, fmt.Sprintf("nobody listens on %d, although the gateway runs", port), "Look again in a moment; `clawtray restart` if it stays so."

@@ -43,8 +43,8 @@ func (Bare) Launch(context.Context, openclaw.Runtime, supervisor.Spawn) (supervi
 func (Bare) Orphan(context.Context) (supervisor.Process, error) { return nil, nil }
 
 // Listener implements supervisor.Host.
-func (Bare) Listener(context.Context, int) (supervisor.Listener, bool) {
-	return supervisor.Listener{}, false
+func (Bare) Listener(context.Context, int, int) (supervisor.Listener, error) {
+	return supervisor.Listener{}, supervisor.ErrNoListener
 }
 
 // FreePort implements supervisor.Host.
