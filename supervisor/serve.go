@@ -11,8 +11,8 @@ import (
 
 const (
 	// packageEvery is after how many beats the installed OpenClaw is looked at again:
-	// that asks about some thirty files.
-	packageEvery = 10
+	// that asks about some fifty files.
+	packageEvery = 60
 	// callEvery is after how many beats a quiet gateway is asked something, and after
 	// a call that failed at every beat: it costs the gateway's time, too (PAINS P19).
 	callEvery = 4

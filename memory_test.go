@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"runtime/metrics"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"clawtray/supervisor"
+	"clawtray/supervisor/supervisortest"
+)
+
+// collector reads what the garbage collector is set to: percent, -1 for never by
+// itself, and the limit in bytes.
+func collector() (percent, limit int64) {
+	samples := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
+	metrics.Read(samples)
+	return int64(samples[0].Value.Uint64()), int64(samples[1].Value.Uint64())
+}
+
+func TestTheCollectorRestsWhenNothingHappens(t *testing.T) {
+	percent, limit := collector()
+	synctest.Test(t, func(t *testing.T) {
+		s := supervisor.New(supervisor.Config{Port: 18001}, supervisortest.Bare{})
+		ctx, stop := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		defer all.Wait()
+		defer stop()
+		all.Go(func() { s.Run(ctx) })
+		all.Go(func() { rest(ctx, s) })
+
+		time.Sleep(restAfter + time.Second) // virtual
+		synctest.Wait()
+		if p, l := collector(); p != -1 || l >= limit {
+			t.Errorf("at rest it is set to %d %%, %d bytes", p, l)
+		}
+		s.Do(ctx, supervisor.Request{Intent: supervisor.Start}) // fails, at another state
+		synctest.Wait()
+		if p, l := collector(); p != percent || l != limit {
+			t.Errorf("when something happens it is set to %d %%, %d bytes", p, l)
+		}
+		time.Sleep(restAfter + time.Second)
+		synctest.Wait()
+		if p, _ := collector(); p != -1 {
+			t.Errorf("at rest again it is set to %d %%", p)
+		}
+	})
+	if p, l := collector(); p != percent || l != limit {
+		t.Errorf("in the end it is set to %d %%, %d bytes", p, l)
+	}
+}
