@@ -41,7 +41,7 @@ func (s *Session) Call(ctx context.Context, method string, params, result any) e
 		return err
 	}
 	defer func() { <-s.slots }()
-	c, err := s.send(method, body, result == nil)
+	c, err := s.send(ctx, method, body, result == nil)
 	if err != nil {
 		return &Error{Op: method, Kind: KindTransport, Err: err}
 	}
@@ -108,7 +108,11 @@ func callTimeout(method string) *Error {
 }
 
 // send registers a call and hands its frame to the writer.
-func (s *Session) send(method string, params []byte, drop bool) (*call, error) {
+func (s *Session) send(ctx context.Context, method string, params []byte, drop bool) (*call, error) {
+	deadline := time.Now().Add(s.o.CallTimeout)
+	if end, ok := ctx.Deadline(); ok && end.Before(deadline) {
+		deadline = time.Time{} // ctx ends the call; our timer would go off long after it
+	}
 	s.mu.Lock()
 	if s.ended != nil {
 		s.mu.Unlock()
@@ -121,7 +125,7 @@ func (s *Session) send(method string, params []byte, drop bool) (*call, error) {
 		c = &call{outcome: make(chan outcome, 1)}
 	}
 	s.nextID++
-	c.id, c.drop, c.deadline = s.nextID, drop, time.Now().Add(s.o.CallTimeout)
+	c.id, c.drop, c.deadline = s.nextID, drop, deadline
 	c.frame = appendRequest(c.frame[:0], c.id, method, params)
 	s.pending[c.id] = c
 	s.queue = append(s.queue, c)
@@ -132,8 +136,8 @@ func (s *Session) send(method string, params []byte, drop bool) (*call, error) {
 	} else {
 		s.wake()
 	}
-	first := !s.expiring
-	s.expiring = true
+	first := !s.expiring && !deadline.IsZero()
+	s.expiring = s.expiring || first
 	s.mu.Unlock()
 	if first {
 		s.armed <- struct{}{}
@@ -226,6 +230,7 @@ func (s *Session) expireNow() (next time.Time) {
 	defer s.mu.Unlock()
 	for id, c := range s.pending {
 		switch {
+		case c.deadline.IsZero():
 		case !c.deadline.After(now):
 			delete(s.pending, id)
 			s.unqueue(c)

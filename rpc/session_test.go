@@ -169,6 +169,28 @@ func TestI1_ContextEndsCallAtOnce(t *testing.T) {
 	})
 }
 
+// A quiet program would wake up for a timer that outlives its call.
+func TestI1_AnEarlierDeadlineOfTheCallerIsTheOnlyTimer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		gw, s := open(t, gatewaytest.Config{})
+		gw.Handle("slow", func(*gatewaytest.Request) (any, *gatewaytest.Error) { return gatewaytest.NoAnswer, nil })
+		for limit, armed := range map[time.Duration]bool{5 * time.Second: false, time.Hour: true} {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			start, ended := time.Now(), make(chan error)
+			go func() { ended <- s.Call(ctx, "slow", nil, nil) }()
+			synctest.Wait()
+			if s.Expiring() != armed {
+				t.Errorf("with a limit of %v: armed %v", limit, !armed)
+			}
+			wantKind(t, <-ended, rpc.KindTransport)
+			if took := time.Since(start); took != min(limit, 30*time.Second) {
+				t.Errorf("with a limit of %v it took %v", limit, took)
+			}
+		}
+	})
+}
+
 func TestI1_ResultShapes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gw, s := open(t, gatewaytest.Config{})
