@@ -105,10 +105,6 @@ func (g *generation) awaitAnnouncedStop(ctx context.Context) error {
 }
 
 func (g *generation) options() rpc.Options {
-	dial := g.host.Dial
-	if g.proc != nil {
-		dial = g.dialOwn
-	}
 	if g.token.Value == "" {
 		if err := g.readToken(); err != nil {
 			g.log.Warn("there is no token to connect with", "err", err)
@@ -117,11 +113,11 @@ func (g *generation) options() rpc.Options {
 	return rpc.Options{
 		URL:          "ws://" + g.addr(),
 		Token:        g.token.Value,
-		TrustPeer:    true, // managed: dialOwn has checked the listener; attached: claim has checked its user
+		TrustPeer:    true, // dial checks it each time
 		Identity:     g.cfg.Identity,
 		DeviceTokens: g.cfg.DeviceTokens,
 		Client:       rpc.ClientInfo{Version: g.cfg.Version},
-		DialContext:  dial,
+		DialContext:  g.dial,
 		OnPhase:      g.onPhase,
 		OnSilence:    g.onSilence,
 		Trace:        g.cfg.Trace,
@@ -140,21 +136,22 @@ func (g *generation) readToken() error {
 	return nil
 }
 
-// errStranger says that somebody else's program answers on our port while our
-// child is on its way (BEHAVIOUR K4).
-var errStranger = errors.New("the listener is not our gateway")
+// errStranger says that somebody else's program answers where the gateway should:
+// while our child is on its way, or after an attached gateway went away (BEHAVIOUR K4).
+var errStranger = errors.New("the listener is not the gateway")
 
-// dialOwn connects only to a listener that belongs to our process.
-func (g *generation) dialOwn(ctx context.Context, network, addr string) (net.Conn, error) {
+// dial connects only to a listener that may have our secrets: one of our own
+// process, or, attached, of our own user.
+func (g *generation) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := g.host.Dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	by, err := g.host.Listener(ctx, g.cfg.Port, g.proc.PID())
+	by, err := g.host.Listener(ctx, g.cfg.Port, g.listener)
 	switch {
 	case errors.Is(err, ErrNoListener): // gone again, or hidden from us: try later
 		err = &net.OpError{Op: "dial", Net: network, Err: err}
-	case err == nil && (by.User != "" || by.PID != 0 && !g.proc.Owns(by.PID)):
+	case err == nil && (by.User != "" || g.proc != nil && by.PID != 0 && !g.proc.Owns(by.PID)):
 		err = errStranger
 	default:
 		return conn, nil

@@ -63,6 +63,7 @@ type generation struct {
 	saidReady chan struct{} // the child printed readyLine
 	mode      Mode
 	proc      Process // nil when attached
+	listener  int     // the process that had the port last, 0 when unknown
 	adopted   bool    // proc is of an earlier run, and we have not been connected to it yet
 	out       *Output
 	outDone   chan struct{} // closed when out has everything
@@ -207,6 +208,7 @@ func (g *generation) claim(ctx context.Context) error {
 		return Cause{Code: PortForeignUser, Detail: by.String(), FreePort: g.host.FreePort(g.cfg.Port)}
 	}
 	g.become(Attached)
+	g.listener = by.PID
 	g.tell(func(s *Status) { s.PID = by.PID })
 	g.log.Info("attached to a gateway that somebody else runs", "listener", by.String())
 	return nil
@@ -314,7 +316,7 @@ func (g *generation) doctor(ctx context.Context) {
 // own takes charge of a process: its output is read from now to its end.
 func (g *generation) own(p Process) {
 	g.become(Managed)
-	g.proc = p
+	g.proc, g.listener = p, p.PID()
 	g.bootAt = time.Now()
 	g.timing.spawned()
 	g.out = NewOutput(g.cfg.Redact.String)

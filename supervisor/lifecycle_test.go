@@ -464,6 +464,23 @@ func TestM4_AttachedGatewayComesBackWithinItsGrace(t *testing.T) {
 	})
 }
 
+// Its place may be taken by anybody while it is away.
+func TestM4_AnotherUserInTheGatewaysPlaceGetsNoSecret(t *testing.T) {
+	play(t, visited, nil, func(s *scene) {
+		s.start()
+		s.host.leave()
+		s.until("reconnecting", in(Reconnecting))
+		s.host.mu.Lock()
+		s.host.owner = "1001"
+		s.host.mu.Unlock()
+		s.host.arrive()
+		st := s.until("given up", in(Failed))
+		if st.Cause.Code != PortConflict || st.Mode != Conflict || s.host.stranger.Connects() != 0 {
+			t.Errorf("%d connects, status %+v", s.host.stranger.Connects(), st)
+		}
+	})
+}
+
 func TestM4_TakeOverOnlyAfterAsking(t *testing.T) {
 	play(t, visited, nil, func(s *scene) {
 		s.start()
