@@ -27,6 +27,6 @@ fi
 
 section "beside the reference client"
 NODE=$node PATH=$(dirname "$node"):$PATH go run ./rpc/bench
-section "time lost by supervision (a round takes about 90 seconds)"
+section "time lost by supervision (a round takes about 3 minutes)"
 NODE=$node OPENCLAW=$openclaw go run ./supervisor/bench build/clawtray
 section "done"
