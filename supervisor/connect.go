@@ -301,7 +301,7 @@ func (g *generation) accepted(s *rpc.Session) {
 	g.session = s
 	g.lastClose, g.adopted = nil, false
 	select {
-	case <-g.saidReady: // of the connection before
+	case <-g.silence: // of the connection before
 	default:
 	}
 	g.timing.ready()

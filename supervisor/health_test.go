@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"clawtray/rpc"
 	"clawtray/rpc/gatewaytest"
 )
 
@@ -175,6 +176,28 @@ func TestA4_TheSilenceOfOneConnectionIsNotThatOfTheNext(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		if st := s.Status(); st.Health.Level != Healthy {
 			t.Errorf("health %+v", st.Health)
+		}
+	})
+}
+
+func TestF1_TheSilenceOfAConnectionEndsWithIt(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		p := s.host.current()
+		p.shut()
+		s.until("lost", in(Reconnecting))
+		said := make(chan struct{})
+		s.send(func(o *owner) { // what the watch of the old connection said last
+			o.gen.silence <- rpc.Silence{Misses: 3, Unresponsive: true}
+			close(said)
+		})
+		<-said
+		p.mu.Lock()
+		p.open = true
+		p.mu.Unlock()
+		s.until("running", in(Running))
+		if st := s.Status(); st.Health.Level != Healthy {
+			t.Errorf("the new connection is %+v", st.Health)
 		}
 	})
 }
