@@ -25,8 +25,9 @@ import (
 const (
 	settling = 330 * time.Second // from running to quiet: the menu says "for 5 min" now, and "for 10 min" later
 	quiet    = time.Minute
-	starts   = 7 // of which the median is reported
-	pairs    = 3 // of minutes, of which the medians are
+	whole    = 2 * quiet // what happens at rest happens at least once in this time
+	starts   = 7         // of which the median is reported
+	pairs    = 3         // of minutes, of which the medians are
 	// pairSettling is from one client of a gateway to the next.
 	pairSettling = 20 * time.Second
 	readyTime    = 4 * time.Minute // for a real gateway on a busy machine
@@ -126,7 +127,7 @@ func (p *program) timeToIcon(node string) {
 	p.b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "icon-ms")
 }
 
-// atRest measures a minute in which nothing happens.
+// atRest measures two minutes in which nothing happens.
 func (p *program) atRest(node, entry string) {
 	port := freePort(p.b)
 	pid, stop := p.start(fmt.Sprintf("node = %q\nopenclaw = %q\nport = %d\n", node, entry, port))
@@ -134,13 +135,13 @@ func (p *program) atRest(node, entry string) {
 	p.running()
 	time.Sleep(settling)
 	before := usageOf(p.b, pid)
-	time.Sleep(quiet)
+	time.Sleep(whole)
 	after := usageOf(p.b, pid)
 	p.b.ReportMetric(after.pss, "PSS-MB")
 	p.b.ReportMetric(after.rss, "RSS-MB")
 	p.b.ReportMetric(after.anonymous, "anon-MB")
-	p.b.ReportMetric(float64((after.cpu-before.cpu).Microseconds())/1000/quiet.Minutes(), "cpu-ms/min")
-	p.b.ReportMetric(float64(after.wakeups-before.wakeups)/quiet.Seconds(), "wakeups/s")
+	p.b.ReportMetric(float64((after.cpu-before.cpu).Microseconds())/1000/whole.Minutes(), "cpu-ms/min")
+	p.b.ReportMetric(float64(after.wakeups-before.wakeups)/whole.Seconds(), "wakeups/s")
 }
 
 // besideSilence compares what a gateway uses in a minute with clawtray attached

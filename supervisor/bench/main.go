@@ -4,7 +4,8 @@
 //
 //	NODE=/path/node OPENCLAW=/path/openclaw.mjs go run ./supervisor/bench build/clawtray
 //
-// Both sides run in turn on fresh homes with default settings. Each measurement is
+// Both sides run in turn in one home with default settings: a gateway that finds a
+// younger state than the other starts seconds sooner (measured). Each measurement is
 // divided by the one of the bare gateway next to it, because machines get faster
 // and slower by the minute, and the median of these ratios counts. A round takes
 // three minutes, because a gateway has to have been ready for a minute before its
@@ -56,15 +57,15 @@ func main() {
 	}
 }
 
-// bench has a home for each side, so that neither finds the other's files.
+// bench measures in one home, so that both sides find the same state.
 type bench struct {
 	node, entry, clawtray string
 	warm                  bool
-	bare, ours            home
+	home                  home
 	bareWarm, bareCold    samples
 	start, cold           samples
 	restart, crash        samples
-	bareBeside            samples // the one before each crash
+	bareAfter             samples // the one after each crash
 }
 
 type samples []time.Duration
@@ -119,14 +120,11 @@ func (b *bench) run(ctx context.Context, rounds int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if b.bare, err = newHome(filepath.Join(dir, "bare")); err != nil {
+	if b.home, err = newHome(dir); err != nil {
 		return err
 	}
-	if b.ours, err = newHome(filepath.Join(dir, "ours")); err != nil {
-		return err
-	}
-	settings := fmt.Sprintf("port = %d\nnode = %q\nopenclaw = %q\ntoken = %q\n", b.ours.port, b.node, b.entry, token)
-	if err := os.WriteFile(filepath.Join(b.ours.dir, ".config/clawtray/clawtray.toml"), []byte(settings), 0o600); err != nil {
+	settings := fmt.Sprintf("port = %d\nnode = %q\nopenclaw = %q\ntoken = %q\n", b.home.port, b.node, b.entry, token)
+	if err := os.WriteFile(filepath.Join(b.home.dir, ".config/clawtray/clawtray.toml"), []byte(settings), 0o600); err != nil {
 		return err
 	}
 	for i := range rounds + 1 {
@@ -136,8 +134,8 @@ func (b *bench) run(ctx context.Context, rounds int) error {
 		if err := b.round(ctx, i == 0); err != nil {
 			return err
 		}
-		log.Printf("round %d of %d: bare %v, start %v, restart %v; bare %v, crash %v; emptied TMPDIR: bare %v, start %v", i, rounds,
-			last(b.bareWarm), last(b.start), last(b.restart), last(b.bareBeside), last(b.crash), last(b.bareCold), last(b.cold))
+		log.Printf("round %d of %d: bare %v, start %v, restart %v; crash %v, bare %v; emptied TMPDIR: bare %v, start %v", i, rounds,
+			last(b.bareWarm), last(b.start), last(b.restart), last(b.crash), last(b.bareAfter), last(b.bareCold), last(b.cold))
 	}
 	return b.table()
 }
@@ -161,10 +159,13 @@ func (b *bench) round(ctx context.Context, warmUp bool) error {
 	if !warmUp {
 		err = t.disturb(ctx, b)
 	}
-	if err = errors.Join(err, t.quit(ctx)); err != nil || warmUp || b.warm {
+	if err = errors.Join(err, t.quit(ctx)); err != nil || warmUp {
 		return err
 	}
-	if err := errors.Join(b.bare.reboot(), b.ours.reboot()); err != nil {
+	if err = b.bareStart(ctx, &b.bareAfter); err != nil || b.warm {
+		return err
+	}
+	if err := b.home.reboot(); err != nil {
 		return err
 	}
 	if err := b.bareStart(ctx, &b.bareCold); err != nil {
@@ -181,7 +182,7 @@ func (b *bench) round(ctx context.Context, warmUp bool) error {
 func (b *bench) bareStart(ctx context.Context, to *samples) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	command := openclaw.Runtime{Node: b.node, Entry: b.entry}.Gateway(openclaw.Launch{Port: b.bare.port, Token: token, Env: b.bare.env()})
+	command := openclaw.Runtime{Node: b.node, Entry: b.entry}.Gateway(openclaw.Launch{Port: b.home.port, Token: token, Env: b.home.env()})
 	cmd := command.Exec(ctx)
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -190,7 +191,7 @@ func (b *bench) bareStart(ctx context.Context, to *samples) error {
 	defer cmd.Wait()
 	defer cmd.Process.Signal(syscall.SIGTERM)
 	for {
-		s, err := rpc.Dial(ctx, rpc.Options{URL: fmt.Sprintf("ws://127.0.0.1:%d", b.bare.port), Token: token, TrustPeer: true})
+		s, err := rpc.Dial(ctx, rpc.Options{URL: fmt.Sprintf("ws://127.0.0.1:%d", b.home.port), Token: token, TrustPeer: true})
 		if err == nil {
 			*to = append(*to, time.Since(began))
 			return s.Close()
@@ -213,14 +214,14 @@ type tray struct {
 // launch measures from the exec of clawtray to a gateway that runs.
 func (b *bench) launch(ctx context.Context, to *samples) (*tray, error) {
 	cmd := exec.Command(b.clawtray, "--headless")
-	cmd.Env = b.ours.env()
-	out, err := os.Create(filepath.Join(b.ours.dir, "output"))
+	cmd.Env = b.home.env()
+	out, err := os.Create(filepath.Join(b.home.dir, "output"))
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
-	t := &tray{cmd, control.NewClient(filepath.Join(b.ours.dir, ".local/state/clawtray/run")), b.ours}
+	t := &tray{cmd, control.NewClient(filepath.Join(b.home.dir, ".local/state/clawtray/run")), b.home}
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -266,11 +267,7 @@ func (t *tray) disturb(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	healthy := time.After(readyForLong)
-	if err := b.bareStart(ctx, &b.bareBeside); err != nil {
-		return err
-	}
-	<-healthy
+	time.Sleep(readyForLong)
 	gateway, err := os.FindProcess(status.PID)
 	if err != nil {
 		return err
@@ -298,7 +295,7 @@ func (b *bench) table() error {
 	}{
 		{"exec of clawtray to running", b.start, b.bareWarm, 1.05},
 		{"restart by command to running", b.restart, b.bareWarm, 1.10},
-		{"crash (kill -9) to running", b.crash, b.bareBeside, 1.05},
+		{"crash (kill -9) to running", b.crash, b.bareAfter, 1.05},
 		{"start with an emptied TMPDIR, by a warm one", b.cold, b.start, 1.05},
 		{"the same of the bare gateway", b.bareCold, b.bareWarm, 0},
 	} {
