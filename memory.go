@@ -55,6 +55,9 @@ func rest(ctx context.Context, s *supervisor.Supervisor) {
 			timer.Stop()
 		}
 		enter(status.State)
+		if state == supervisor.Starting || state == supervisor.Reconnecting {
+			continue // at work, however long it takes
+		}
 		timer = time.AfterFunc(restAfter, func() { settle(status.State) })
 	}
 	if timer != nil {

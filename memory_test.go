@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"clawtray/supervisor"
+	"clawtray/supervisor/openclaw"
 	"clawtray/supervisor/supervisortest"
 )
 
@@ -50,4 +51,32 @@ func TestTheCollectorRestsWhenNothingHappens(t *testing.T) {
 	if p, l := collector(); p != percent || l != limit {
 		t.Errorf("in the end it is set to %d %%, %d bytes", p, l)
 	}
+}
+
+// slow is a machine on which a start takes until it is called off.
+type slow struct{ supervisortest.Bare }
+
+func (slow) Runtime(ctx context.Context) (openclaw.Runtime, error) {
+	<-ctx.Done()
+	return openclaw.Runtime{}, ctx.Err()
+}
+
+func TestTheCollectorDoesNotRestDuringAStart(t *testing.T) {
+	percent, limit := collector()
+	synctest.Test(t, func(t *testing.T) {
+		s := supervisor.New(supervisor.Config{Port: 18001}, slow{})
+		ctx, stop := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		defer all.Wait()
+		defer stop()
+		all.Go(func() { s.Run(ctx) })
+		all.Go(func() { rest(ctx, s) })
+		all.Go(func() { s.Do(ctx, supervisor.Request{Intent: supervisor.Start}) })
+
+		time.Sleep(2 * restAfter) // virtual
+		synctest.Wait()
+		if p, l := collector(); s.Status().State != supervisor.Starting || p != percent || l != limit {
+			t.Errorf("%s: it is set to %d %%, %d bytes", s.Status().State, p, l)
+		}
+	})
 }
