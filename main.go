@@ -129,41 +129,35 @@ func run(ctx context.Context, f flags) error {
 	if instance.Problem != nil {
 		log.Warn("no command reaches this clawtray: its socket could not be made", "err", instance.Problem)
 	}
-	identity, report, err := rpc.LoadOrCreateIdentity(dirs.Identity())
-	var problem string
-	switch {
-	case err != nil:
-		problem = err.Error()
-	case report.MovedAside != "":
-		problem = "The device identity was damaged and has been replaced; the old file is " + report.MovedAside
-	}
-	if problem != "" {
-		log.Warn("device identity", "problem", problem)
-	}
 
 	machine := machineFor(dirs, set, log)
 	l := &live{flags: f, file: file, started: set, level: level, redact: redact, log: log, machine: machine,
 		notify: make(chan tray.Level, 1), look: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
 	l.complain()
-	config := supervisor.Config{Policy: policy(set.Supervision), Port: set.Port, Version: version, Identity: identity, IdentityProblem: problem,
+	identity := identityAt(dirs.Identity(), log)
+	config := supervisor.Config{Policy: policy(set.Supervision), Port: set.Port, Version: version, Identity: identity,
 		DeviceTokens: rpc.NewFileDeviceTokens(dirs.DeviceTokens()), Redact: redact, Log: log, OnReload: l.lookNow, OnBeat: l.lookAgain}
 	if f.trace {
 		config.Trace = log
 	}
 	s := supervisor.New(config, machine)
 	l.s = s
+	begin := func(ctx context.Context) {
+		identity() // what is wrong with it is said even if no gateway comes
+		s.Do(ctx, supervisor.Request{Intent: supervisor.Start, Automatic: true, Cause: supervisor.Cause{Code: supervisor.AutoStart}})
+	}
 	var show func(context.Context) error
 	if !f.headless {
 		options := trayOptions(s, machine, dirs, set, f.profile, log)
 		options.Notify = l.notify
 		show = func(ctx context.Context) error { return tray.Run(ctx, options) }
 	}
-	return supervise(ctx, s, instance, l, show)
+	return supervise(ctx, s, instance, l, begin, show)
 }
 
-// supervise runs the parts side by side until the supervisor has ended; show, if
-// any, on this goroutine, because some systems want their tray on the main thread.
-func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.Instance, l *live, show func(context.Context) error) error {
+// supervise runs the parts side by side until the supervisor has ended: begin
+// soon, and show, if any, on this goroutine, because some systems want their tray on the main thread.
+func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.Instance, l *live, begin func(context.Context), show func(context.Context) error) error {
 	after, end := context.WithCancel(context.Background()) // outlives ctx: the last answers go out after the gateway has ended
 	var beside sync.WaitGroup
 	defer beside.Wait()
@@ -171,13 +165,10 @@ func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.
 	go func() { served <- control.Serve(after, instance, s) }()
 	beside.Go(func() { l.run(after) })
 	beside.Go(func() { rest(after, s) })
-	begin := func() {
-		s.Do(after, supervisor.Request{Intent: supervisor.Start, Automatic: true, Cause: supervisor.Cause{Code: supervisor.AutoStart}})
-	}
 	if show == nil {
-		go begin()
+		go begin(after)
 	} else {
-		time.AfterFunc(iconFirst, begin)
+		time.AfterFunc(iconFirst, func() { begin(after) })
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()

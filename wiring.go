@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync"
 	"time"
 
+	"clawtray/rpc"
 	"clawtray/supervisor"
 	"clawtray/supervisor/openclaw"
 	"clawtray/supervisor/settings"
@@ -54,6 +56,25 @@ func trayOptions(s *supervisor.Supervisor, m *supervisor.Machine, dirs settings.
 		}
 	}
 	return options
+}
+
+// identityAt loads the device identity when it is first wanted: the icon need not
+// wait until the key is read and checked.
+func identityAt(path string, log *slog.Logger) func() (*rpc.Identity, string) {
+	return sync.OnceValues(func() (*rpc.Identity, string) {
+		identity, report, err := rpc.LoadOrCreateIdentity(path)
+		var problem string
+		switch {
+		case err != nil:
+			problem = err.Error()
+		case report.MovedAside != "":
+			problem = "The device identity was damaged and has been replaced; the old file is " + report.MovedAside
+		}
+		if problem != "" {
+			log.Warn("device identity", "problem", problem)
+		}
+		return identity, problem
+	})
 }
 
 // loginArgs are what clawtray is started with at login.

@@ -22,14 +22,13 @@ type Config struct {
 	// anyway. It must not block.
 	OnBeat func()
 
-	// Identity signs the connection; IdentityProblem is why there is none or why it
-	// is new (BEHAVIOUR B3).
-	Identity        *rpc.Identity
-	IdentityProblem string
-	DeviceTokens    rpc.DeviceTokens
-	Redact          *rpc.Redactor
-	Log             *slog.Logger // nil is silent
-	Trace           *slog.Logger // opt-in frame trace; nil is off
+	// Identity, if any, returns what signs a connection, and as problem why there is
+	// none or why it is new (BEHAVIOUR B3). It is called for each connection.
+	Identity     func() (id *rpc.Identity, problem string)
+	DeviceTokens rpc.DeviceTokens
+	Redact       *rpc.Redactor
+	Log          *slog.Logger // nil is silent
+	Trace        *slog.Logger // opt-in frame trace; nil is off
 }
 
 // Policy is every time, count and limit of the supervision, with the unit in

@@ -110,11 +110,12 @@ func (g *generation) options() rpc.Options {
 			g.log.Warn("there is no token to connect with", "err", err)
 		}
 	}
+	identity, _ := g.cfg.Identity()
 	return rpc.Options{
 		URL:          "ws://" + g.addr(),
 		Token:        g.token.Value,
 		TrustPeer:    true, // dial checks it each time
-		Identity:     g.cfg.Identity,
+		Identity:     identity,
 		DeviceTokens: g.cfg.DeviceTokens,
 		Client:       rpc.ClientInfo{Version: g.cfg.Version},
 		DialContext:  g.dial,
@@ -313,6 +314,7 @@ func (g *generation) accepted(s *rpc.Session) {
 	if g.readyAt.IsZero() {
 		g.readyAt = now
 	}
+	_, identityProblem := g.cfg.Identity()
 	hello := s.Hello()
 	restarted := g.rebooted || g.bootID != "" && g.bootID != hello.Server.BootID
 	g.bootID, g.rebooted = hello.Server.BootID, false
@@ -334,8 +336,8 @@ func (g *generation) accepted(s *rpc.Session) {
 		if len(st.Missing) > 0 {
 			st.Health = st.Health.with(reason(ReasonEnvironment, st.Missing))
 		}
-		if g.cfg.IdentityProblem != "" {
-			st.Health = st.Health.with(reason(ReasonIdentity, g.cfg.IdentityProblem))
+		if identityProblem != "" {
+			st.Health = st.Health.with(reason(ReasonIdentity, identityProblem))
 		}
 		st.Health = st.withSettings()
 		if g.mode == Attached && st.StartedAt.IsZero() {

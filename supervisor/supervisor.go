@@ -42,6 +42,9 @@ func New(cfg Config, host Host) *Supervisor {
 	if cfg.OnBeat == nil {
 		cfg.OnBeat = func() {}
 	}
+	if cfg.Identity == nil {
+		cfg.Identity = func() (*rpc.Identity, string) { return nil, "" }
+	}
 	if cfg.Redact == nil {
 		cfg.Redact = rpc.NewRedactor()
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +33,10 @@ const (
 	busRetryMin = 100 * time.Millisecond
 	busRetryMax = 10 * time.Second
 )
+
+// init undoes systray's hold on the main thread, which other systems' trays need.
+// Here it would make every turn of the main goroutine a switch of threads.
+func init() { runtime.UnlockOSThread() }
 
 // show serves the menu on this goroutine and keeps the icon on another.
 //
@@ -81,7 +86,7 @@ type keeper struct {
 
 func (k *keeper) run(ctx context.Context) {
 	for wait := busRetryMin; ctx.Err() == nil; wait = min(2*wait, busRetryMax) {
-		conn, err := dialSessionBus(ctx)
+		conn, err := sharedSessionBus(ctx)
 		if err != nil {
 			if !k.noBus {
 				k.noBus = true
@@ -95,6 +100,29 @@ func (k *keeper) run(ctx context.Context) {
 		start()
 		k.stay(ctx, conn)
 		conn.Close()
+	}
+}
+
+// sharedSessionBus is the connection that systray will use: one is enough, and a
+// second handshake would delay the icon by two milliseconds.
+func sharedSessionBus(ctx context.Context) (*dbus.Conn, error) {
+	// Finds the bus. The library would start one where there is none, and it would outlive us.
+	found, err := dbus.SessionBusPrivateNoAutoStartup()
+	if err != nil {
+		return nil, err
+	}
+	found.Close()
+	var conn *dbus.Conn
+	done := make(chan struct{})
+	go func() { // has no deadline, and a bus may hang
+		defer close(done)
+		conn, err = dbus.SessionBus()
+	}()
+	select {
+	case <-done:
+		return conn, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
