@@ -33,12 +33,12 @@ func TestA1_AStartShowsEveryPhaseAndField(t *testing.T) {
 			GatewayVersion: "2026.9.6", GatewayReady: true, Launches: 1, MaxAttempts: 10,
 			Facts: Facts{ProcessAlive: true, PortOpen: true, ProtocolAlive: true, RPCAlive: true}, Health: Health{Level: Healthy}}
 		for _, at := range []*time.Time{&st.Since, &st.PhaseSince, &st.Cause.At, &st.StartedAt, &st.ConnectedAt} {
-			*at = at.Round(100 * time.Millisecond) // between two looks
+			*at = at.Round(2 * readyPoll) // between two looks
 		}
 		if st.Health.Reasons = nil; !same(st, want) {
 			t.Errorf("got  %+v\nwant %+v", st, want)
 		}
-		if up := s.Status().Uptime(time.Now()); up.Round(100*time.Millisecond) != 15*time.Second {
+		if up := s.Status().Uptime(time.Now()); up.Round(2*readyPoll) != 15*time.Second {
 			t.Errorf("up for %v", up)
 		}
 		if up := s.Status().Uptime(time.Now().Add(-24 * time.Hour)); up != 0 {
