@@ -17,7 +17,12 @@ const restAfter = 10 * time.Second
 // garbageAtRest is how much may gather, in bytes, until it is collected while
 // nothing happens. The runtime's own way, every two minutes, wakes the program for
 // a few kilobytes more often than the gateway does.
-const garbageAtRest = 1 << 20
+const garbageAtRest = 512 << 10
+
+// collectorsShare is what the collector keeps free below a limit, in bytes
+// (memoryLimitMinHeapGoalHeadroom, Go 1.21 to 1.26). A limit that forgets it leaves
+// no room for garbage, and each kilobyte can set the collector off.
+const collectorsShare = 1 << 20
 
 // rest gives memory back each time things have settled, until the supervisor
 // ends. Starting a gateway takes several times the memory that watching one does,
@@ -44,7 +49,7 @@ func rest(ctx context.Context, s *supervisor.Supervisor) {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		debug.SetGCPercent(-1)
-		debug.SetMemoryLimit(min(limit, int64(m.Sys-m.HeapReleased)+garbageAtRest))
+		debug.SetMemoryLimit(min(limit, int64(m.Sys-m.HeapReleased)+collectorsShare+garbageAtRest))
 	}
 	var timer *time.Timer
 	for status := range s.Watch(ctx) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"runtime/metrics"
 	"sync"
 	"testing"
@@ -77,6 +78,33 @@ func TestTheCollectorDoesNotRestDuringAStart(t *testing.T) {
 		synctest.Wait()
 		if p, l := collector(); s.Status().State != supervisor.Starting || p != percent || l != limit {
 			t.Errorf("%s: it is set to %d %%, %d bytes", s.Status().State, p, l)
+		}
+	})
+}
+
+// room is how much garbage may gather until the collector begins, in bytes.
+func room() int64 {
+	samples := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(samples)
+	return int64(samples[0].Value.Uint64()) - int64(samples[1].Value.Uint64())
+}
+
+func TestThereIsRoomForSomeGarbageAtRest(t *testing.T) {
+	ballast := make([]byte, 4<<20) // the runtime has other rules for a heap of less than two
+	defer runtime.KeepAlive(ballast)
+	synctest.Test(t, func(t *testing.T) {
+		s := supervisor.New(supervisor.Config{Port: 18001}, supervisortest.Bare{})
+		ctx, stop := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		defer all.Wait()
+		defer stop()
+		all.Go(func() { s.Run(ctx) })
+		all.Go(func() { rest(ctx, s) })
+
+		time.Sleep(restAfter + time.Second) // virtual
+		synctest.Wait()
+		if r := room(); r < garbageAtRest || r > 3*garbageAtRest {
+			t.Errorf("room for %d bytes of garbage", r)
 		}
 	})
 }
