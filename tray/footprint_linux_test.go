@@ -26,8 +26,8 @@ const (
 	settling = 330 * time.Second // from running to quiet: the menu says "for 5 min" now, and "for 10 min" later
 	quiet    = time.Minute
 	minutes  = 4 // of rest: more than one, because what else the machine does shows in each
-	starts   = 7         // of which the median is reported
-	pairs    = 3         // of minutes, of which the medians are
+	starts   = 7 // of which the median is reported
+	pairs    = 3 // of minutes, of which the medians are
 	// pairSettling is from one client of a gateway to the next.
 	pairSettling = 20 * time.Second
 	readyTime    = 4 * time.Minute // for a real gateway on a busy machine
