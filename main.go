@@ -156,7 +156,8 @@ func run(ctx context.Context, f flags) error {
 }
 
 // supervise runs the parts side by side until the supervisor has ended: begin
-// soon, and show, if any, on this goroutine, because some systems want their tray on the main thread.
+// soon, and show, if any, on this goroutine, because some systems want their tray
+// on the main thread.
 func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.Instance, l *live, begin func(context.Context), show func(context.Context) error) error {
 	after, end := context.WithCancel(context.Background()) // outlives ctx: the last answers go out after the gateway has ended
 	var beside sync.WaitGroup

@@ -16,23 +16,32 @@ import (
 
 // collector reads what the garbage collector is set to: percent, -1 for never by
 // itself, and the limit in bytes.
-func collector() (percent, limit int64) {
-	samples := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
+func collector() (percent, limit int64) { return read("/gc/gogc:percent", "/gc/gomemlimit:bytes") }
+
+// read returns two of the runtime's metrics.
+func read(one, other string) (int64, int64) {
+	samples := []metrics.Sample{{Name: one}, {Name: other}}
 	metrics.Read(samples)
 	return int64(samples[0].Value.Uint64()), int64(samples[1].Value.Uint64())
 }
 
-func TestTheCollectorRestsWhenNothingHappens(t *testing.T) {
-	percent, limit := collector()
+// besideRest does something beside a supervisor and its rest, in virtual time.
+func besideRest(t *testing.T, host supervisor.Host, do func(context.Context, *supervisor.Supervisor)) {
 	synctest.Test(t, func(t *testing.T) {
-		s := supervisor.New(supervisor.Config{Port: 18001}, supervisortest.Bare{})
+		s := supervisor.New(supervisor.Config{Port: 18001}, host)
 		ctx, stop := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		defer all.Wait()
 		defer stop()
 		all.Go(func() { s.Run(ctx) })
 		all.Go(func() { rest(ctx, s) })
+		do(ctx, s)
+	})
+}
 
+func TestTheCollectorRestsWhenNothingHappens(t *testing.T) {
+	percent, limit := collector()
+	besideRest(t, supervisortest.Bare{}, func(ctx context.Context, s *supervisor.Supervisor) {
 		time.Sleep(restAfter + time.Second) // virtual
 		synctest.Wait()
 		if p, l := collector(); p != -1 || l >= limit {
@@ -64,16 +73,8 @@ func (slow) Runtime(ctx context.Context) (openclaw.Runtime, error) {
 
 func TestTheCollectorDoesNotRestDuringAStart(t *testing.T) {
 	percent, limit := collector()
-	synctest.Test(t, func(t *testing.T) {
-		s := supervisor.New(supervisor.Config{Port: 18001}, slow{})
-		ctx, stop := context.WithCancel(t.Context())
-		var all sync.WaitGroup
-		defer all.Wait()
-		defer stop()
-		all.Go(func() { s.Run(ctx) })
-		all.Go(func() { rest(ctx, s) })
-		all.Go(func() { s.Do(ctx, supervisor.Request{Intent: supervisor.Start}) })
-
+	besideRest(t, slow{}, func(ctx context.Context, s *supervisor.Supervisor) {
+		go s.Do(ctx, supervisor.Request{Intent: supervisor.Start})
 		time.Sleep(2 * restAfter) // virtual
 		synctest.Wait()
 		if p, l := collector(); s.Status().State != supervisor.Starting || p != percent || l != limit {
@@ -84,23 +85,14 @@ func TestTheCollectorDoesNotRestDuringAStart(t *testing.T) {
 
 // room is how much garbage may gather until the collector begins, in bytes.
 func room() int64 {
-	samples := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}, {Name: "/gc/heap/live:bytes"}}
-	metrics.Read(samples)
-	return int64(samples[0].Value.Uint64()) - int64(samples[1].Value.Uint64())
+	goal, live := read("/gc/heap/goal:bytes", "/gc/heap/live:bytes")
+	return goal - live
 }
 
 func TestThereIsRoomForSomeGarbageAtRest(t *testing.T) {
 	ballast := make([]byte, 4<<20) // the runtime has other rules for a heap of less than two
 	defer runtime.KeepAlive(ballast)
-	synctest.Test(t, func(t *testing.T) {
-		s := supervisor.New(supervisor.Config{Port: 18001}, supervisortest.Bare{})
-		ctx, stop := context.WithCancel(t.Context())
-		var all sync.WaitGroup
-		defer all.Wait()
-		defer stop()
-		all.Go(func() { s.Run(ctx) })
-		all.Go(func() { rest(ctx, s) })
-
+	besideRest(t, supervisortest.Bare{}, func(ctx context.Context, s *supervisor.Supervisor) {
 		time.Sleep(restAfter + time.Second) // virtual
 		synctest.Wait()
 		if r := room(); r < garbageAtRest || r > 3*garbageAtRest {

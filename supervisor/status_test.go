@@ -13,6 +13,7 @@ func TestA1_AStartShowsEveryPhaseAndField(t *testing.T) {
 	slow := behaviour{listen: 2 * time.Second, sidecars: 3 * time.Second, lines: []string{"[gateway] loading plugins"}}
 	play(t, behaving(slow), nil, func(s *scene) {
 		began := time.Now()
+		time.AfterFunc(5*time.Second+time.Millisecond, func() { s.host.current().say("2026-11-22T11:11:08.021+00:00 " + readyLine) })
 		s.start()
 		time.Sleep(10 * time.Second)
 		var phases []Phase
@@ -33,12 +34,12 @@ func TestA1_AStartShowsEveryPhaseAndField(t *testing.T) {
 			GatewayVersion: "2026.9.6", GatewayReady: true, Launches: 1, MaxAttempts: 10,
 			Facts: Facts{ProcessAlive: true, PortOpen: true, ProtocolAlive: true, RPCAlive: true}, Health: Health{Level: Healthy}}
 		for _, at := range []*time.Time{&st.Since, &st.PhaseSince, &st.Cause.At, &st.StartedAt, &st.ConnectedAt} {
-			*at = at.Round(2 * readyPoll) // between two looks
+			*at = at.Round(100 * time.Millisecond) // between two looks
 		}
 		if st.Health.Reasons = nil; !same(st, want) {
 			t.Errorf("got  %+v\nwant %+v", st, want)
 		}
-		if up := s.Status().Uptime(time.Now()); up.Round(2*readyPoll) != 15*time.Second {
+		if up := s.Status().Uptime(time.Now()); up.Round(100*time.Millisecond) != 15*time.Second {
 			t.Errorf("up for %v", up)
 		}
 		if up := s.Status().Uptime(time.Now().Add(-24 * time.Hour)); up != 0 {

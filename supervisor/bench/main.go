@@ -5,10 +5,11 @@
 //	NODE=/path/node OPENCLAW=/path/openclaw.mjs go run ./supervisor/bench build/clawtray
 //
 // Both sides run in turn in one home with default settings, so that what a gateway
-// finds there counts for both. Each measurement is divided by the one of the bare gateway next to it, because machines get faster
-// and slower by the minute, and the median of these ratios counts. A round takes
-// three minutes, because a gateway has to have been ready for a minute before its
-// crash is recovered without any delay (BEHAVIOUR H1).
+// finds there counts for both. Each measurement is divided by the one of the bare
+// gateway next to it, because machines get faster and slower by the minute, and the
+// median of these ratios counts. A round takes three minutes, because a gateway has
+// to have been ready for a minute before its crash is recovered without any delay
+// (BEHAVIOUR H1).
 package main
 
 import (
