@@ -110,7 +110,7 @@ func callTimeout(method string) *Error {
 // send registers a call and hands its frame to the writer.
 func (s *Session) send(ctx context.Context, method string, params []byte, drop bool) (*call, error) {
 	deadline := time.Now().Add(s.o.CallTimeout)
-	if end, ok := ctx.Deadline(); ok && end.Before(deadline) {
+	if end, ok := ctx.Deadline(); ok && !end.After(deadline) {
 		deadline = time.Time{} // ctx ends the call; our timer would go off long after it
 	}
 	s.mu.Lock()

@@ -233,8 +233,8 @@ func answerKind(e *Error) Kind {
 // contextError is the failure of an operation that its context ended.
 func contextError(op string, ctx context.Context) *Error {
 	err := context.Cause(ctx)
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &Error{Op: op, Kind: KindTransport, Message: "timed out", Err: errors.Join(ctx.Err(), err)}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Op: op, Kind: KindTransport, Message: "timed out", Err: errors.Join(context.DeadlineExceeded, err)}
 	}
 	return &Error{Op: op, Kind: KindCanceled, Err: err}
 }

@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"encoding/binary"
-	"runtime"
 	"slices"
 	"time"
 )
@@ -41,8 +40,6 @@ func (s *Session) lifeSeen() {
 // watch is the liveness goroutine (F1). Any byte that arrives is a sign of
 // life; a ping is sent only after a time of silence.
 func (s *Session) watch() {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	misses := 0
 	report := func(n int) {
 		if n == misses {
@@ -57,11 +54,9 @@ func (s *Session) watch() {
 			if left <= 0 {
 				break
 			}
-			timer.Reset(left)
 			select {
-			case <-timer.C:
+			case <-time.After(left): // a timer set anew would wake a quiet program at its old time, too (Go 1.23 to 1.26)
 			case <-s.alive:
-				forgetTimer()
 			case <-s.ending:
 				return
 			}
@@ -69,14 +64,14 @@ func (s *Session) watch() {
 		for { // while it stays silent
 			seen := s.wire.reads.Load()
 			s.sendPing(nil)
-			if !s.sleepUnlessAlive(timer, seen, s.o.PongTimeout) {
+			if !s.sleepUnlessAlive(seen, s.o.PongTimeout) {
 				return
 			}
 			if s.wire.reads.Load() != seen {
 				break
 			}
 			report(misses + 1)
-			if !s.sleepUnlessAlive(timer, seen, max(s.o.PingInterval-s.o.PongTimeout, 0)) {
+			if !s.sleepUnlessAlive(seen, max(s.o.PingInterval-s.o.PongTimeout, 0)) {
 				return
 			}
 			if s.wire.reads.Load() != seen {
@@ -93,10 +88,6 @@ func (s *Session) quietAfter() time.Duration {
 	return min(max(s.o.PingInterval, s.hello.Policy.TickInterval()+tickSlack), 2*s.o.PingInterval)
 }
 
-// forgetTimer makes Go's runtime forget a timer that nobody waits for any more.
-// Left alone, or just set anew, it would wake the program at its old time.
-func forgetTimer() { runtime.Gosched() }
-
 // sleep waits for d; false means that the session ended.
 func (s *Session) sleep(timer *time.Timer, d time.Duration) bool {
 	timer.Reset(d)
@@ -110,13 +101,13 @@ func (s *Session) sleep(timer *time.Timer, d time.Duration) bool {
 
 // sleepUnlessAlive waits for d, or until more has arrived than the seen reads;
 // false means that the session ended.
-func (s *Session) sleepUnlessAlive(timer *time.Timer, seen uint64, d time.Duration) bool {
+func (s *Session) sleepUnlessAlive(seen uint64, d time.Duration) bool {
 	s.silent.Store(true)
 	defer s.silent.Store(false)
-	timer.Reset(d)
+	over := time.After(d)
 	for s.wire.reads.Load() == seen {
 		select {
-		case <-timer.C:
+		case <-over:
 			return true
 		case <-s.alive:
 		case <-s.ending:

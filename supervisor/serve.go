@@ -37,7 +37,7 @@ func (g *generation) serve(ctx context.Context) error {
 	ready := make(chan bool, 1)
 	events := s.Subscribe(4, "health", "config.changed", "tick")
 	defer events.Close()
-	beat, beats := g.beat.C(), 0
+	beat, beats, checked := g.beat.C(), 0, func() {}
 	awake := g.awake.C()
 	verdicts := make(chan judgement, 1)
 	verifying := false
@@ -92,8 +92,9 @@ func (g *generation) serve(ctx context.Context) error {
 			if beats%packageEvery == 0 {
 				lookAtPackage()
 			}
+			checked() // was it not answered, it is asked again at once
 			if beats%callEvery == 0 || s.Stats().ConsecutiveFailures > 0 {
-				g.helpers.Go(func() { g.checkRPC(work, s) })
+				checked = g.checkRPC(work, s)
 			}
 			if suppressed.Load() { // the breaker clears itself in the running gateway
 				g.helpers.Go(func() { g.lookAtBreaker(work, &suppressed) })

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"time"
 
@@ -50,8 +49,6 @@ func (s *Supervisor) watchClock(ctx context.Context) {
 	var g gap
 	woke := s.host.Wakes(ctx)
 	due := s.cfg.Policy.Tend + beatSlack
-	timer := time.NewTimer(due)
-	defer timer.Stop()
 	for {
 		now := time.Now()
 		if slept := g.look(now, now.Sub(began), due); slept > 0 {
@@ -59,12 +56,10 @@ func (s *Supervisor) watchClock(ctx context.Context) {
 			s.Woke()
 		}
 		beat := s.beat.C()
-		runtime.Gosched() // or the timer, though set anew, would wake the program at its old time, too
-		timer.Reset(due)
 		select {
 		case <-ctx.Done():
 			return
-		case <-timer.C:
+		case <-time.After(due): // a timer set anew would wake the program at its old time, too
 			s.beat.strike(0)
 			s.cfg.OnBeat()
 		case <-beat:

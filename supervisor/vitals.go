@@ -70,22 +70,43 @@ func safeMode(r rpc.Readiness, now time.Time) string {
 	return text
 }
 
+// untimed is a context whose end is known, but brought by somebody else, so that no
+// timer is needed. Go's monitor thread would wake for one long after the answer.
+type untimed struct {
+	context.Context
+	end time.Time
+}
+
+func (c untimed) Deadline() (time.Time, bool) { return c.end, true }
+
 // checkRPC makes a call that every gateway answers, so that one whose frames
-// still come, but whose methods do not answer, is noticed.
-func (g *generation) checkRPC(ctx context.Context, s *rpc.Session) {
-	limited, cancel := context.WithTimeout(ctx, g.p.VerifyTimeout)
-	defer cancel()
-	_ = s.Call(limited, "health", nil, nil) // how it ends is in the statistics
-	if ctx.Err() != nil {
-		return
-	}
-	failed := s.Stats().ConsecutiveFailures
-	g.tell(func(st *Status) {
-		st.Health = st.Health.without(ReasonRPCTimeouts)
-		if failed >= rpcTrouble {
-			st.Health = st.Health.with(reason(ReasonRPCTimeouts, fmt.Sprintf("%d in a row", failed)))
+// still come, but whose methods do not answer, is noticed. The call has failed
+// when over is called before there is an answer, which is to be at the next beat.
+func (g *generation) checkRPC(ctx context.Context, s *rpc.Session) (over func()) {
+	limited, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	g.helpers.Go(func() {
+		defer close(ended)
+		defer cancel(nil)
+		if s.Stats().ConsecutiveFailures > 0 { // no longer quiet: it need not take a whole beat
+			defer time.AfterFunc(g.p.VerifyTimeout, func() { cancel(context.DeadlineExceeded) }).Stop()
 		}
+		_ = s.Call(untimed{limited, time.Now().Add(g.p.Tend)}, "health", nil, nil) // how it ends is in the statistics
+		if ctx.Err() != nil {
+			return
+		}
+		failed := s.Stats().ConsecutiveFailures
+		g.tell(func(st *Status) {
+			st.Health = st.Health.without(ReasonRPCTimeouts)
+			if failed >= rpcTrouble {
+				st.Health = st.Health.with(reason(ReasonRPCTimeouts, fmt.Sprintf("%d in a row", failed)))
+			}
+		})
 	})
+	return func() {
+		cancel(context.DeadlineExceeded)
+		<-ended
+	}
 }
 
 // healthReport is the part of the gateway's health event that we look at
