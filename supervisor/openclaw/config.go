@@ -113,28 +113,36 @@ func ReadConfig(path string) (Config, error) {
 	return c, nil
 }
 
-// configTTL is how long a ConfigReader's answer is used again: reloads come in bursts (BEHAVIOUR E1).
-const configTTL = 15 * time.Second
+const (
+	// configTTL is how long a ConfigReader's answer is used again: reloads come in bursts (BEHAVIOUR E1).
+	configTTL = 15 * time.Second
+	// settledAfter is when a file that changes again gets another time: the coarsest
+	// file system, FAT, counts in steps of 2 s.
+	settledAfter = 2 * time.Second
+)
 
-// ConfigReader is ReadConfig with a memory: of 15 s, and of a file that has not
-// been touched. Callers at the same time share one reading.
+// ConfigReader is ReadConfig with a memory: of 15 s, and for good of a file that
+// was good and has not been touched since. Callers at the same time share one
+// reading.
 type ConfigReader struct {
 	Path string
 
-	mu   sync.Mutex
-	read time.Time
-	as   string // the file's stamp at that time
-	c    Config
-	err  error
+	mu      sync.Mutex
+	read    time.Time
+	as      string // the file's stamp at that time
+	settled bool   // whatever changes the file will change its stamp
+	c       Config
+	err     error
 }
 
 // Read returns the configuration.
 func (r *ConfigReader) Read() (Config, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if as := stamp(r.Path); r.read.IsZero() || time.Since(r.read) >= configTTL || as != r.as {
+	if as := stamp(r.Path); as != r.as || !r.settled && time.Since(r.read) >= configTTL {
 		r.c, r.err = ReadConfig(r.Path)
 		r.read, r.as = time.Now(), as
+		r.settled = r.err == nil && r.read.Sub(r.c.ModTime) > settledAfter
 	}
 	return r.c, r.err
 }

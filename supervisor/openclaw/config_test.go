@@ -1,6 +1,7 @@
 package openclaw
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,7 +126,7 @@ func TestE1_HashFollowsTheBytes(t *testing.T) {
 	}
 }
 
-func TestE1_ReaderRemembers15s(t *testing.T) {
+func TestE1_ReaderRemembers(t *testing.T) {
 	r := ConfigReader{Path: filepath.Join(t.TempDir(), "openclaw.json")}
 	synctest.Test(t, func(t *testing.T) {
 		expect := func(port int) {
@@ -134,27 +135,39 @@ func TestE1_ReaderRemembers15s(t *testing.T) {
 				t.Errorf("port %d, %v; want %d", c.Port, err, port)
 			}
 		}
-		write := func(text string) {
-			if err := os.WriteFile(r.Path, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
 		touched := time.Now()
-		touch := func() {
-			if err := os.Chtimes(r.Path, touched, touched); err != nil {
+		write := func(text string) { // always at the same time, and as long
+			if err := errors.Join(os.WriteFile(r.Path, []byte(text), 0o600), os.Chtimes(r.Path, touched, touched)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		expect(0)
 		write("{gateway:{port:1}}")
-		touch()
 		expect(1) // a file that has been touched is read at once
 		write("{gateway:{port:2}}")
-		touch() // changed within the resolution of its time, and as long
 		time.Sleep(configTTL - 1)
 		expect(1)
 		time.Sleep(1 * time.Nanosecond)
 		expect(2)
+		write("{gateway:{port:3}}")
+		time.Sleep(time.Hour)
+		expect(2) // a change now would have given it another time
+	})
+}
+
+func TestE1_ReaderReadsAgainWhatWasWrong(t *testing.T) {
+	r := ConfigReader{Path: filepath.Join(t.TempDir(), "openclaw.json")}
+	synctest.Test(t, func(t *testing.T) {
+		long := time.Now().Add(-time.Hour)
+		for i, text := range []string{"{gateway:{port:1]}", "{gateway:{port:1}}"} { // as after a chmod: only what is read differs
+			if err := errors.Join(os.WriteFile(r.Path, []byte(text), 0o600), os.Chtimes(r.Path, long, long)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Read(); (err == nil) != (i == 1) {
+				t.Errorf("%s: %v", text, err)
+			}
+			time.Sleep(configTTL)
+		}
 	})
 }
 
