@@ -2,6 +2,7 @@ package tray
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -87,12 +88,14 @@ func buildProgram(b *testing.B, d *desktop) (*program, float64) {
 
 // start runs clawtray with settings until the returned function is called.
 func (p *program) start(settings string) (pid int, stop func()) {
-	path := filepath.Join(p.home, ".config", "clawtray", "clawtray.toml")
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		p.b.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(settings), 0o600); err != nil {
-		p.b.Fatal(err)
+	for name, text := range map[string]string{
+		".config/clawtray/clawtray.toml": settings,
+		".openclaw/openclaw.json":        `{ "logging": { "level": "info" } }`, // as every user has one
+	} {
+		path := filepath.Join(p.home, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			p.b.Fatal(err)
+		}
 	}
 	cmd := exec.Command(p.path)
 	cmd.Env = []string{"HOME=" + p.home, "XDG_RUNTIME_DIR=" + p.home, "PATH=" + os.Getenv("PATH"), "DISPLAY=" + p.d.display, "DBUS_SESSION_BUS_ADDRESS=" + p.d.bus.addr,
