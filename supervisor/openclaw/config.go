@@ -140,8 +140,8 @@ func (r *ConfigReader) Read() (Config, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if as := stamp(r.Path); as != r.as || !r.settled && time.Since(r.read) >= configTTL {
-		r.c, r.err = ReadConfig(r.Path)
 		r.read, r.as = time.Now(), as
+		r.c, r.err = ReadConfig(r.Path)
 		r.settled = r.err == nil && r.read.Sub(r.c.ModTime) > settledAfter
 	}
 	return r.c, r.err
