@@ -215,7 +215,10 @@ func (s *Session) expire() {
 			return
 		}
 		for next := s.expireNow(); !next.IsZero(); next = s.expireNow() {
-			if !s.sleep(timer, time.Until(next)) {
+			timer.Reset(time.Until(next))
+			select {
+			case <-timer.C:
+			case <-s.ending:
 				return
 			}
 		}

@@ -88,17 +88,6 @@ func (s *Session) quietAfter() time.Duration {
 	return min(max(s.o.PingInterval, s.hello.Policy.TickInterval()+tickSlack), 2*s.o.PingInterval)
 }
 
-// sleep waits for d; false means that the session ended.
-func (s *Session) sleep(timer *time.Timer, d time.Duration) bool {
-	timer.Reset(d)
-	select {
-	case <-timer.C:
-		return true
-	case <-s.ending:
-		return false
-	}
-}
-
 // sleepUnlessAlive waits for d, or until more has arrived than the seen reads;
 // false means that the session ended.
 func (s *Session) sleepUnlessAlive(seen uint64, d time.Duration) bool {

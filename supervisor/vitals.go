@@ -70,8 +70,9 @@ func safeMode(r rpc.Readiness, now time.Time) string {
 	return text
 }
 
-// untimed is a context whose end is known, but brought by somebody else, so that no
-// timer is needed. Go's monitor thread would wake for one long after the answer.
+// untimed is a context whose end is known, but brought by somebody else, so that
+// neither it nor rpc needs a timer. Go's monitor thread would wake for one long after
+// the answer.
 type untimed struct {
 	context.Context
 	end time.Time
