@@ -201,8 +201,8 @@ func (u *user) cleanUp() {
 	if u.process == nil {
 		return
 	}
-	if log, err := os.ReadFile(filepath.Join(u.home, ".local/state/clawtray/clawtray.log")); err == nil && u.t.Failed() {
-		u.t.Logf("clawtray's log:\n%s", log)
+	if u.t.Failed() {
+		u.t.Logf("clawtray's log:\n%s", u.log())
 	}
 	select {
 	case <-u.ended:
@@ -210,6 +210,12 @@ func (u *user) cleanUp() {
 		u.process.Process.Signal(syscall.SIGTERM)
 		<-u.ended
 	}
+}
+
+// log is what clawtray has logged so far, nothing if there is no log.
+func (u *user) log() string {
+	log, _ := os.ReadFile(filepath.Join(u.home, ".local/state/clawtray/clawtray.log"))
+	return string(log)
 }
 
 // cli runs a command and returns its output and exit code.
@@ -491,10 +497,7 @@ func TestB3_IdentityOthersCanRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.run()
-	eventually(t, "the remedy in the log", func() bool {
-		log, err := os.ReadFile(filepath.Join(u.home, ".local/state/clawtray/clawtray.log"))
-		return err == nil && strings.Contains(string(log), "chmod 600")
-	})
+	eventually(t, "the remedy in the log", func() bool { return strings.Contains(u.log(), "chmod 600") })
 	u.must("quit")
 	<-u.ended
 	if data, err := os.ReadFile(filepath.Join(u.home, path)); err != nil || !strings.HasPrefix(string(data), "not a key") {
