@@ -1,183 +1,148 @@
-// Command clawtray keeps an OpenClaw Gateway running and shows it in the
-// system tray. This file is wiring only: which parts exist, and in what order
-// they start and stop.
+// Command clawtray keeps an OpenClaw Gateway running and shows it in the system tray. This
+// file only connects the parts: which parts exist, and in what sequence they start and
+// stop.
 package main
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"runtime"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
+	"github.com/adrg/xdg"
 
 	"clawtray/rpc"
 	"clawtray/supervisor"
 	"clawtray/supervisor/control"
+	"clawtray/supervisor/journal"
+	"clawtray/supervisor/rest"
 	"clawtray/supervisor/settings"
 	"clawtray/tray"
+	"clawtray/tray/commands"
 )
 
-// Set by the linker.
+// The linker sets these values.
 var (
 	version = "dev"
 	commit  = "unknown"
 )
 
-// iconFirst is the icon's head start. Finding Node runs other programs, and while
-// the system makes one of those, everything here stands still (measured on a busy
-// machine: the icon after 23 ms instead of 80).
+// iconFirst is how long the search for Node waits for the icon. The search runs other
+// programs, and while the system creates their processes, everything here stands still
+// (measured on a busy machine: the icon appears after 23 ms instead of 80).
 const iconFirst = 50 * time.Millisecond
 
-// exitUsage is for a command line that makes no sense, as in the shell.
-const exitUsage = 2
-
 func main() {
-	// One processor is plenty for a program that mostly waits, and halves the CPU
-	// time of a call to the gateway: no second thread is woken to hand work over.
+	// One processor is enough for a program that mostly waits. It halves the CPU time of a
+	// call to the gateway, because Go does not wake a second thread to continue the work.
 	runtime.GOMAXPROCS(1)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	if err := command().ExecuteContext(ctx); err != nil {
-		var usage *usageError
-		if errors.As(err, &usage) {
-			fmt.Fprintf(os.Stderr, "clawtray: %v\n\n%s", err, usage.text)
-			os.Exit(exitUsage)
-		}
-		fmt.Fprintln(os.Stderr, "clawtray:", err)
-		os.Exit(1)
-	}
+	program := commands.Program{Version: version, Commit: commit}
+	program.Run = func(f commands.Flags, signals <-chan os.Signal) error { return run(program, f, signals) }
+	os.Exit(commands.Main(program))
 }
 
-// flags of the program itself.
-type flags struct {
-	profile  string
-	headless bool
-	port     int
-	debug    bool
-	trace    bool
-	show     bool
-}
-
-func command() *cobra.Command {
-	var f flags
-	root := &cobra.Command{
-		Use:           "clawtray",
-		Short:         "Keep the OpenClaw Gateway running, and see how it is",
-		Long:          "clawtray keeps the OpenClaw Gateway running and shows it in the system tray.\nWithout a command it starts; a second one says that the first is running.",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), f) },
-	}
-	root.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return &usageError{fmt.Errorf("there is no command %q", args[0]), cmd.UsageString()}
-		}
-		return nil
-	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.UsageString()} })
-	root.PersistentFlags().StringVar(&f.profile, "profile", "", "keep settings, state and gateway apart under this name")
-	root.Flags().BoolVar(&f.headless, "headless", false, "show no icon")
-	root.Flags().IntVar(&f.port, "port", 0, "port of the gateway (default from the settings, else 18789)")
-	root.Flags().BoolVar(&f.debug, "debug", false, "log more")
-	root.Flags().BoolVar(&f.trace, "trace-rpc", false, "log every frame, without secrets")
-	root.Flags().BoolVar(&f.show, "show", false, "when one runs already, open its dashboard or notify how it is")
-	root.AddCommand(control.Commands(func() *control.Client { return client(&f) }, showStatus)...)
-	root.AddCommand(open(&f), logs(&f), diagnosticsCommand(&f), autostartCommand(&f), install(&f), configCommand(&f), doctorCommand(&f),
-		&cobra.Command{Use: "version", Short: "Print the version", RunE: func(cmd *cobra.Command, _ []string) error {
-			fmt.Fprintf(cmd.OutOrStdout(), "clawtray %s (%s)\n", version, commit)
-			return nil
-		}})
-	takeNoArguments(root.Commands())
-	return root
-}
-
-// run is the program: one instance, one supervisor, one tray.
-func run(ctx context.Context, f flags) error {
-	dirs := settings.Places(f.profile)
+// run runs the program: one instance, one supervisor, one tray.
+func run(program commands.Program, f commands.Flags, signals <-chan os.Signal) error {
+	dirs := settings.Places(f.Profile)
 	file := settings.Read(dirs.File())
 	protected, unprotected := file.Protect()
-	set := f.effective(file)
+	set := f.Override(file.Settings)
 	if err := set.Check("the command line"); err != nil {
 		return err
 	}
-	instance, err := control.Claim(dirs.Runtime)
-	if errors.Is(err, control.ErrRunning) {
-		return second(ctx, os.Stdout, f)
-	}
+	instance, err := control.Claim(dirs.State)
 	if err != nil {
 		return err
 	}
 	defer instance.Close()
 
-	redact := rpc.NewRedactor(set.Token)
+	redact := dirs.Redactor(set, os.Environ(), xdg.Home)
 	level := new(slog.LevelVar)
 	_ = level.UnmarshalText([]byte(set.LogLevel)) // settings.Read has checked it
-	log, closeLog := newLog(dirs.Log(), level, redact)
+	log, closeLog := journal.New(journal.Options{Path: dirs.Log(), Head: program.String() + ", " + runtime.GOOS + "/" + runtime.GOARCH,
+		Level: level, Redact: redact, Terminal: os.Stderr, Colour: commands.Coloured(os.Stderr)})
 	defer closeLog()
-	slog.SetDefault(log) // the tray library logs through the standard one
-	log.Info("clawtray starts", "version", version, "commit", commit, "profile", f.profile, "port", set.Port)
+	slog.SetDefault(log) // the tray library uses the default logger
+	log.Info("clawtray starts", "version", version, "commit", commit, "profile", f.Profile, "port", set.Port)
 	if protected || unprotected != nil {
 		log.Warn("the settings hold a token and could be read by other users", "path", dirs.File(), "corrected", protected, "err", unprotected)
 	}
-	if instance.Problem != nil {
-		log.Warn("no command reaches this clawtray: its socket could not be made", "err", instance.Problem)
+	if err := instance.Problem(); err != nil {
+		log.Warn("no command reaches this clawtray: its socket could not be made", "err", err)
 	}
 
-	machine := machineFor(dirs, set, log)
-	l := &live{flags: f, file: file, started: set, level: level, redact: redact, log: log, machine: machine,
-		notify: make(chan tray.Level, 1), look: make(chan struct{}, 1), beat: make(chan struct{}, 1)}
-	l.complain()
-	identity := identityAt(dirs.Identity(), log)
-	config := supervisor.Config{Policy: policy(set.Supervision), Port: set.Port, Version: version, Identity: identity,
-		DeviceTokens: rpc.NewFileDeviceTokens(dirs.DeviceTokens()), Redact: redact, Log: log, OnReload: l.lookNow, OnBeat: l.lookAgain}
-	if f.trace {
+	machine := dirs.Machine(set, log)
+	chosen := make(chan tray.Chosen, 1) // holds the newest settings until the tray receives them
+	follower := settings.Follow(settings.Following{File: file, Override: f.Override, Level: level, Redact: redact, Log: log, Machine: machine,
+		Menu: func(s settings.Settings) {
+			select {
+			case <-chosen:
+			default:
+			}
+			chosen <- f.Chosen(set, s)
+		}})
+	config := dirs.Supervisor(set, log)
+	config.Version, config.Redact, config.OnReload = version, redact, follower.LookNow
+	config.OnBeat = func() {
+		follower.LookAgain()
+		instance.LookAgain()
+	}
+	if f.Trace {
 		config.Trace = log
 	}
-	s := supervisor.New(config, machine)
-	l.s = s
-	begin := func(ctx context.Context) {
-		identity() // what is wrong with it is said even if no gateway comes
-		s.Do(ctx, supervisor.Request{Intent: supervisor.Start, Automatic: true, Cause: supervisor.Cause{Code: supervisor.AutoStart}})
+	p := parts{supervisor: supervisor.New(config, machine), instance: instance, follower: follower, identity: config.Identity, signals: signals, log: log}
+	if !f.Headless {
+		options := program.Menu(f, commands.Parts{Supervisor: p.supervisor, Dirs: dirs, Settings: set, Chosen: chosen, Log: log})
+		p.show = func(ctx context.Context) error { return tray.Run(ctx, options) }
 	}
-	var show func(context.Context) error
-	if !f.headless {
-		options := trayOptions(s, machine, dirs, set, f.profile, log)
-		options.Notify = l.notify
-		show = func(ctx context.Context) error { return tray.Run(ctx, options) }
-	}
-	return supervise(ctx, s, instance, l, begin, show)
+	return p.supervise()
 }
 
-// supervise runs the parts side by side until the supervisor has ended: begin
-// soon, and show, if any, on this goroutine, because some systems want their tray
-// on the main thread.
-func supervise(ctx context.Context, s *supervisor.Supervisor, instance *control.Instance, l *live, begin func(context.Context), show func(context.Context) error) error {
-	after, end := context.WithCancel(context.Background()) // outlives ctx: the last answers go out after the gateway has ended
+// parts are the parts that run at the same time.
+type parts struct {
+	supervisor *supervisor.Supervisor
+	instance   *control.Instance
+	follower   *settings.Follower
+	identity   func() (*rpc.Identity, string)
+	show       func(context.Context) error // nil means headless
+	signals    <-chan os.Signal
+	log        *slog.Logger
+}
+
+// supervise runs the parts until the supervisor has ended. The tray runs on this goroutine,
+// because some systems require the main thread.
+func (p parts) supervise() error {
+	after, end := context.WithCancel(context.Background()) // ends after the supervisor, because the last answers are sent when the gateway has ended
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	served := make(chan error, 1)
-	go func() { served <- control.Serve(after, instance, s) }()
-	beside.Go(func() { l.run(after) })
-	beside.Go(func() { rest(after, s) })
-	if show == nil {
-		go begin(after)
+	go func() { served <- control.Serve(after, p.instance, p.supervisor) }()
+	beside.Go(func() { p.follower.Run(after, p.supervisor) })
+	beside.Go(func() { rest.Watch(after, p.supervisor) })
+	beside.Go(func() { p.instance.Keep(after, p.log) })
+	beside.Go(func() { commands.Orders(after, p.signals, p.log, p.supervisor.Do) })
+	if p.show == nil {
+		beside.Go(func() { commands.Announce(after, p.supervisor, p.log) })
+		go p.begin(after)
 	} else {
-		time.AfterFunc(iconFirst, func() { begin(after) })
+		time.AfterFunc(iconFirst, func() { p.begin(after) })
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
+	go func() { ended <- p.supervisor.Run(context.Background()) }() // without a deadline: signals send it a Quit
 	var shown error
-	if show != nil {
-		shown = show(after) // returns when the supervisor has ended
+	if p.show != nil {
+		shown = p.show(after) // it returns when the supervisor has ended
 	}
 	err := <-ended
 	end()
 	return errors.Join(err, shown, <-served)
+}
+
+// begin starts the gateway.
+func (p parts) begin(ctx context.Context) {
+	p.identity() // logs a problem with the identity, even if no gateway ever runs
+	p.supervisor.Do(ctx, supervisor.Request{Intent: supervisor.Start, Automatic: true, Cause: supervisor.Cause{Code: supervisor.AutoStart}})
 }

@@ -1,8 +1,7 @@
-// Package assets holds the pictures of clawtray, embedded in the binary.
+// Package assets contains the pictures of clawtray, embedded in the binary.
 //
-// The sources are the SVG files in icons/. The PNG and ICO files beside them
-// are rendered by `go run ./assets/gen`; a test renders them again and fails
-// when they differ, so nobody has to remember to do it.
+// The sources are the SVG files in icons/. `go run ./assets/gen` renders the PNG and ICO
+// files beside them. A test renders them again and fails when they differ.
 package assets
 
 import (
@@ -13,18 +12,18 @@ import (
 //go:embed icons/*.png
 var files embed.FS
 
-// Icon names one picture of the tray. The icons differ in outline as well as
-// in colour, so that they can be told apart without seeing colours.
+// Icon is a picture of the tray. The icons differ in shape and not only in colour, so that
+// people who do not see colours can distinguish them.
 type Icon string
 
 // The icons of the tray.
 const (
-	Running      Icon = "running"      // green disc, claw
-	Starting     Icon = "starting"     // blue ring, three dots
+	Running      Icon = "running"      // green disc with an open claw, as in App
+	Starting     Icon = "starting"     // blue ring with three dots
 	Reconnecting Icon = "reconnecting" // two orange arrows in a circle
-	Degraded     Icon = "degraded"     // yellow triangle, exclamation mark
-	Error        Icon = "error"        // red octagon, cross
-	Stopped      Icon = "stopped"      // grey square, stop sign
+	Degraded     Icon = "degraded"     // yellow triangle with an exclamation mark
+	Error        Icon = "error"        // red octagon with a cross
+	Stopped      Icon = "stopped"      // grey square with a stop sign
 )
 
 // App is the program's own icon, for packages, notifications and windows.
@@ -35,11 +34,12 @@ func Icons() []Icon {
 	return []Icon{Running, Starting, Reconnecting, Degraded, Error, Stopped}
 }
 
-// PNG is the icon in colour: 48x48 pixels (256x256 for [App]), straight alpha.
+// PNG returns the icon in colour: 48x48 pixels (256x256 for [App]), alpha not
+// premultiplied.
 func (i Icon) PNG() []byte { return i.file(".png") }
 
-// Template is the icon in black and transparent, 44x44 pixels, for the macOS
-// menu bar, which colours it to suit its background.
+// Template returns the icon in black and transparent, 44x44 pixels, for the menu bar of
+// macOS, which colours it to suit the background.
 func (i Icon) Template() []byte { return i.file("-template.png") }
 
 func (i Icon) file(suffix string) []byte { return read(files, i, suffix) }

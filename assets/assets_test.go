@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// The pictures in the repository are what the generator makes of the SVG files.
+// L1: the pictures in the repository are those that the generator makes from the SVG files.
 func TestL1_RenderedFromSVG(t *testing.T) {
 	out := t.TempDir()
 	gen := exec.Command("go", "run", "./gen", "-icons", "icons", "-out", out)
@@ -52,7 +52,7 @@ func TestL1_EveryIconIsThere(t *testing.T) {
 	}
 }
 
-// ico is the icon for Windows, whose program alone has it.
+// ico returns the icon for Windows; only the Windows program contains it.
 func ico(t *testing.T, i Icon) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("icons", string(i)+".ico"))
@@ -60,4 +60,34 @@ func ico(t *testing.T, i Icon) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// XD8: each state has a shape of its own, which can be told without colours.
+func TestXD8_ShapesDiffer(t *testing.T) {
+	masks := map[Icon][]bool{}
+	for _, i := range Icons() {
+		im, err := png.Decode(bytes.NewReader(i.Template()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for y := range im.Bounds().Dy() {
+			for x := range im.Bounds().Dx() {
+				_, _, _, alpha := im.At(x, y).RGBA()
+				masks[i] = append(masks[i], alpha > 0x7fff)
+			}
+		}
+	}
+	for _, a := range Icons() {
+		for _, b := range Icons() {
+			differ := 0
+			for n, ink := range masks[a] {
+				if ink != masks[b][n] {
+					differ++
+				}
+			}
+			if percent := 100 * differ / len(masks[a]); a != b && percent < 10 {
+				t.Errorf("%s and %s differ in %d %% of their pixels", a, b, percent)
+			}
+		}
+	}
 }

@@ -2,12 +2,12 @@ package assets
 
 import "embed"
 
-// The pictures in Windows' format are as large as everything else together, so
-// only its program has them.
+// Only the Windows program contains the ICO files, because they are as large as all other
+// pictures together.
 //
 //go:embed icons/running.ico icons/starting.ico icons/reconnecting.ico icons/degraded.ico icons/error.ico icons/stopped.ico
 var icoFiles embed.FS
 
-// ICO is the icon in every size that Windows asks for; not of [App], which its
-// resources have.
+// ICO returns the icon with every size that Windows asks for. It does not work for [App],
+// whose ICO is in the resources of the program.
 func (i Icon) ICO() []byte { return read(icoFiles, i, ".ico") }

@@ -1,32 +1,25 @@
 #!/bin/sh
-# Every Go benchmark of the module, with what the program needs at rest in a real
-# panel (tray/footprint_linux_test.go), then our client beside the reference client.
-# `make bench` puts a suitable Go into the PATH for this.
+# Measures clawtray and its peers, and writes one table and a chart into the folder bench
+# (packaging/bench). This takes an hour on a quiet machine; other programs that run at the
+# same time change the figures. The arguments go to packaging/bench, for example
+# `ARGS="-parts rpc" make bench`. `make bench` puts a suitable Go into the PATH for this.
 set -eu
 
 cd "$(dirname -- "$0")/.."
-. packaging/section.sh
+. packaging/progress.sh
 . packaging/runtime.sh
 
-section "packages"
-sh packaging/packages.sh test
+sh packaging/packages.sh test check bench
 
 section "runtime"
 runtime newest
-export CLAWTRAY_TEST_NODE="$node" CLAWTRAY_TEST_OPENCLAW="$openclaw"
+PATH=$(dirname "$node"):$PATH
 
-section "benchmarks"
-packages=$(find . -name '*_test.go' -exec grep -l '^func Benchmark' {} + | while read -r f; do dirname "$f"; done | sort -u)
-if [ -n "$packages" ]; then
-  # One path per word.
-  # shellcheck disable=SC2086
-  go test -run '^$' -bench . -benchmem -timeout 60m $packages
-else
-  echo "there are none"
-fi
+section "PM2, one of the peers"
+pm2=${XDG_CACHE_HOME:-$HOME/.cache}/clawtray-test/pm2
+[ -x "$pm2/node_modules/.bin/pm2-runtime" ] || elapsed "npm install" npm install --prefix "$pm2" --no-audit --no-fund --silent pm2@6.0.13
 
-section "beside the reference client"
-NODE=$node PATH=$(dirname "$node"):$PATH go run ./rpc/bench
-section "time lost by supervision (a round takes about 3 minutes)"
-NODE=$node OPENCLAW=$openclaw go run ./supervisor/bench build/clawtray
-section "done"
+section "measuring"
+NODE=$node OPENCLAW=$openclaw PM2=$pm2/node_modules/.bin/pm2-runtime COMMIT=$(git rev-parse --short=12 HEAD) \
+  go run ./packaging/bench -to bench "$@" build/clawtray
+section_end

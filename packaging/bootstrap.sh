@@ -1,17 +1,18 @@
 #!/bin/sh
-# Prints the path of a Go that can build clawtray; what it does on the way goes
-# to stderr.
+# Prints the path of a Go that can build clawtray. All other output goes to stderr.
 #
-# It looks at the Go in PATH and in the usual places first. Where there is none,
-# or only one that is too old and cannot fetch a newer one by itself (Debian 12
-# has Go 1.19), it takes the toolchain that go.mod names from the module proxy
-# the user has configured, checked against the checksum database like any other
-# module, into the user's cache directory. Nothing outside of that directory
-# changes, except that Debian's own Go is installed with apt-get where the
-# machine has no Go at all.
+# It looks at the Go in PATH and in the usual places first. If there is none, or only one
+# that is too old and cannot fetch a newer one by itself (Debian 12 has Go 1.19), it
+# downloads the toolchain that go.mod names. It uses the module proxy that the user has
+# configured, the checksum database as for any other module, and the user's cache directory.
+# Nothing outside of that directory changes, with one exception: on a machine without any
+# Go, Debian's Go is installed with apt-get. ALSO names further targets of
+# packaging/packages.sh whose packages are then installed with it, so that there is only one
+# question.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+. "$root/packaging/progress.sh"
 least=$(sed -n 's/^go //p' "$root/go.mod")           # such as 1.26.0
 pinned=$(sed -n 's/^toolchain go//p' "$root/go.mod") # such as 1.26.8
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/clawtray/go
@@ -26,13 +27,13 @@ at_least() {
   [ "${1%%.*}" -ge "${2%%.*}" ] && [ "${have_minor:-0}" -ge "$want_minor" ]
 }
 
-# version GO prints the version that GO has in this module. Go 1.21 and newer
-# fetch the version that go.mod asks for at this point, unless told not to.
+# version GO prints the version that GO uses in this module. Go 1.21 and newer fetch the
+# version in go.mod at this point, unless that is switched off.
 version() {
   (cd "$root" && "$1" version 2>/dev/null) | sed -n 's/^go version go\([0-9.]*\).*/\1/p'
 }
 
-# candidates prints every Go worth asking, the best places first.
+# candidates prints every Go that may be suitable, the best places first.
 candidates() {
   command -v go || true
   for c in "$fetched" /usr/local/go/bin/go /opt/homebrew/bin/go /usr/local/bin/go \
@@ -43,29 +44,33 @@ candidates() {
   return 0
 }
 
-# platform prints the machine as a toolchain's name has it: linux-amd64.
+# platform prints the machine as in a toolchain's name: linux-amd64.
 platform() {
   "$1" env GOHOSTOS GOHOSTARCH | paste -sd - -
 }
 
-# fetch OLDGO gets the pinned toolchain by means of an older Go.
+# download OLDGO MODULE FOLDER gets a module through the proxy.
+download() {
+  (cd "$3" && GOPATH=$3 GOMODCACHE=$3/mod GO111MODULE=on GOFLAGS='' GOTOOLCHAIN=local "$1" mod download "$2" >&2)
+}
+
+# fetch OLDGO gets the pinned toolchain with an older Go.
 fetch() {
   say "Go $(version "$1") at $1 is too old; getting Go $pinned through the module proxy into $cache"
   mkdir -p "$cache"
   work=$(mktemp -d "$cache/fetch.XXXXXX")
-  # Module files are read-only: give them back to their owner before removal.
+  # Module files are read-only: make them writable before they are removed.
   trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
   trap 'exit 130' INT TERM
   module=golang.org/toolchain@v0.0.1-go$pinned.$(platform "$1")
-  (cd "$work" && GOPATH=$work GOMODCACHE=$work/mod GO111MODULE=on GOFLAGS='' GOTOOLCHAIN=local \
-    "$1" mod download "$module" >&2) || {
+  elapsed "getting Go" download "$1" "$module" "$work" || {
     say "could not get $module: check the network, GOPROXY and the machine's certificates (apt-get install ca-certificates)"
     exit 1
   }
   got=$work/mod/$module
   chmod -R u+w "$got"
-  # A module zip carries neither execute bits nor go.mod files of its own:
-  # the tools lie in these two folders, and each go.mod is named _go.mod.
+  # A module zip has neither execute bits nor go.mod files: the tools are in these two
+  # folders, and each go.mod is called _go.mod.
   find "$got/bin" "$got/pkg/tool" -type f -exec chmod +x {} +
   find "$got" -name _go.mod | while read -r f; do cp "$f" "${f%_go.mod}go.mod"; done
   rm -rf "${cache:?}/go$pinned"
@@ -82,7 +87,9 @@ install_old_go() {
     say "no Go found. Get Go $least or newer ($how), then run this again."
     exit 1
   fi
-  sh "$root/packaging/packages.sh" --must bootstrap >&2
+  # One target per word.
+  # shellcheck disable=SC2086
+  sh "$root/packaging/packages.sh" --must bootstrap ${ALSO:-} >&2
 }
 
 old=

@@ -1,35 +1,51 @@
 #!/bin/sh
-# Makes what a release needs, in dist/. `make dist` builds the program, sets
-# VERSION, LDFLAGS and SOURCE_DATE_EPOCH, and puts a suitable Go into the PATH.
-# The same commit gives the same bytes, but for the Windows installer.
+# Makes the files of a release, in dist/ (or the folder DIST). `make dist` sets VERSION,
+# SOURCE_DATE_EPOCH and the flags of the compiler, and puts a suitable Go into the PATH. The
+# same commit gives the same bytes, independent of folder, user and time; `make dist-verify`
+# checks that. PLATFORMS="linux/amd64 …" makes only these platforms.
 set -eu
 
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-cd "$root"
-. packaging/section.sh
+cd "$(dirname -- "$0")/.."
+umask 022
+export LC_ALL=C TZ=UTC
+. packaging/progress.sh
+. packaging/project.sh
+. packaging/tools.sh
+. packaging/linux/dist.sh
+. packaging/windows/dist.sh
+. packaging/macos/dist.sh
 
-nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
-winres=github.com/tc-hib/go-winres@v0.3.3
-# What a program may weigh in bytes: a tray, not a browser. What Windows needs for
-# notifications and process facts costs more.
-most=12582912
-most_windows=14680064
-# Windows and macOS want three numbers and nothing else.
+# Another version of Go makes other bytes, so use exactly the version in go.mod.
+GOTOOLCHAIN=$(sed -n 's/^toolchain //p' go.mod)
+export GOTOOLCHAIN
+all='linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64'
+platforms=${PLATFORMS:-$all}
+mkdir -p "${DIST:=dist}"
+dist=$(cd "$DIST" && pwd)
+stage=$dist/stage
+# The maximum size of a program in bytes. The Windows programs may be larger, because they
+# need more code for notifications and process facts.
+most=13631488
+most_windows=15728640
+# Windows and macOS accept only versions of three numbers.
 numbers=$(echo "$VERSION" | sed 's/[-+].*//')
-
-# tree NAME BINARY starts the folder of a download and prints its path.
-tree() {
-  mkdir -p "dist/tree/$1"
-  cp LICENSE README.md CHANGELOG.md "dist/tree/$1/"
-  [ -z "$2" ] || cp "$2" "dist/tree/$1/"
-  echo "dist/tree/$1"
+# utc FORMAT prints the time of the commit, with the date command of Linux or of BSD.
+utc() {
+  date -u -d "@$SOURCE_DATE_EPOCH" "$1" 2>/dev/null || date -u -r "$SOURCE_DATE_EPOCH" "$1"
 }
 
-# build OS ARCH OUT [CGO [LDFLAGS]] builds a stripped program and weighs it.
+# architectures OS prints the architectures of OS for which to make a program.
+architectures() {
+  for platform in $platforms; do
+    [ "${platform%/*}" != "$1" ] || echo "${platform#*/}"
+  done
+}
+
+# build OS ARCH OUT [CGO [LDFLAGS]] builds a stripped program and checks its size.
 build() {
   # One flag per word.
   # shellcheck disable=SC2086
-  CGO_ENABLED=${4:-0} GOOS=$1 GOARCH=$2 go build -trimpath -tags "$TAGS" $GCFLAGS -ldflags "-s -w $LDFLAGS ${5:-}" -o "$3" .
+  CGO_ENABLED=${4:-0} GOOS=$1 GOARCH=$2 go build -trimpath -buildvcs=false -tags "$TAGS" $GCFLAGS -ldflags "-s -w $LDFLAGS ${5:-}" -o "$3" .
   size=$(wc -c <"$3")
   echo "$1/$2: $size bytes"
   limit=$most
@@ -37,80 +53,55 @@ build() {
   [ "$size" -lt "$limit" ] || { echo "$3 is larger than $limit bytes" >&2; exit 1; }
 }
 
-# archive OUT DIR
-archive() {
-  go run ./packaging/archive "dist/$1" "$2"
+# tree NAME creates the folder of a download with the files that every download has, and
+# prints its path.
+tree() {
+  mkdir -p "$stage/tree/$1"
+  cp LICENSE README.md CHANGELOG.md "$stage/THIRD-PARTY-LICENCES" "$stage/tree/$1/"
+  echo "$stage/tree/$1"
 }
 
-rm -rf dist
-mkdir -p dist/tree dist/stage
+# archive NAME DIR packs a folder.
+archive() {
+  "$stage/archive" "$dist/$1" "$2"
+}
 
-section "linux"
-for shell in bash zsh fish; do
-  build/clawtray completion "$shell" >"dist/stage/$shell"
-done
-mkdir dist/stage/man
-go run -tags "$TAGS man" -ldflags "$LDFLAGS" . dist/stage/man
-gzip -9n dist/stage/man/*
-date=$(date -u -R -d "@$SOURCE_DATE_EPOCH" 2>/dev/null || date -u -R -r "$SOURCE_DATE_EPOCH")
-printf 'clawtray (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- The clawtray authors <clawtray@users.noreply.github.com>  %s\n' \
-  "$(echo "$VERSION" | sed 's/-/~/')-1" "$date" | gzip -9n >dist/stage/changelog.Debian.gz
-for arch in amd64 arm64; do
-  build linux "$arch" dist/stage/clawtray
-  name=clawtray_${VERSION}_linux_$arch
-  dir=$(tree "$name" dist/stage/clawtray)
-  cp packaging/linux/clawtray.desktop assets/icons/app.svg "$dir/"
-  archive "$name.tar.gz" "$dir"
-  for format in deb rpm; do
-    ARCH=$arch STAGE=dist/stage go run "$nfpm" package --config packaging/linux/nfpm.yaml --packager "$format" --target "dist/$name.$format"
-  done
-done
+# bill PROGRAM lists the modules in the program of the parcel $name with their licences, for
+# people who look for vulnerable modules.
+bill() {
+  "$cyclonedx_program" bin -json -std -licenses -noserial -version "$VERSION" -output "$stage/bill.json" "$1" 2>"$stage/bill.log" ||
+    { cat "$stage/bill.log" >&2; exit 1; }
+  # Replace the time of the run by that of the commit.
+  sed 's/"timestamp": "[^"]*"/"timestamp": "'"$(utc +%Y-%m-%dT%H:%M:%SZ)"'"/' "$stage/bill.json" >"$dist/$name.cdx.json"
+}
 
-section "windows"
-# The resources lie beside main.go while it is built, where go build looks for them.
-trap 'rm -f "$root"/rsrc_windows_*.syso' EXIT
-go run "$winres" make --in packaging/windows/winres.json --out rsrc --arch amd64,arm64 \
-  --file-version "$numbers" --product-version "$numbers"
-for arch in amd64 arm64; do
-  build windows "$arch" dist/stage/clawtray.exe 0 '-H windowsgui'
-  name=clawtray_${VERSION}_windows_$arch
-  archive "$name.zip" "$(tree "$name" dist/stage/clawtray.exe)"
-  if [ "$arch" != amd64 ]; then
-    continue # NSIS makes installers for amd64; these run on arm64, and the program in them does too
-  elif command -v makensis >/dev/null 2>&1; then
-    makensis -V2 -DVERSION="$VERSION" -DPROGRAM="$PWD/dist/stage/clawtray.exe" -DLICENSE="$PWD/LICENSE" \
-      -DOUT="$PWD/dist/$name-setup.exe" packaging/windows/installer.nsi
-  else
-    echo "makensis is not here: no installer (apt-get install nsis)"
-  fi
-done
-
-section "macos"
-if [ "$(uname -s)" = Darwin ]; then
-  cgo=1 kind=
-else
-  cgo=0 kind=_headless
-  echo "the tray needs Apple's headers: these programs supervise without an icon; run make dist on a Mac for the others"
+if [ -n "$(ls -A "$dist")" ] && [ ! -f "$dist/SHA256SUMS" ] && [ ! -d "$stage" ]; then
+  echo "$dist is not empty, and no release is in it: nothing is removed there" >&2
+  exit 1
 fi
-go run ./packaging/macos/icns assets/icons/app.png dist/stage/clawtray.icns
-for arch in amd64 arm64; do
-  name=clawtray_${VERSION}_macos_$arch$kind
-  dir=$(tree "$name" "")
-  app=$dir/clawtray.app/Contents
-  mkdir -p "$app/MacOS" "$app/Resources"
-  build darwin "$arch" "$app/MacOS/clawtray" "$cgo"
-  cp dist/stage/clawtray.icns "$app/Resources/"
-  sed "s/0\.0\.0/$numbers/" packaging/macos/Info.plist >"$app/Info.plist"
-  archive "$name.zip" "$dir"
-done
+rm -rf "$dist"
+mkdir -p "$stage/tree"
+
+section "what all parcels share"
+go build -o "$stage/archive" ./packaging/archive
+go run ./packaging/licences >"$stage/THIRD-PARTY-LICENCES"
+cyclonedx_program=$(tool "$cyclonedx")
+section "linux"
+linux_parcels
+section "windows"
+windows_parcels
+section "macos"
+macos_parcels
+rm -rf "$stage"
+
+section "manifests"
+if [ "$platforms" = "$all" ]; then
+  sh packaging/manifests.sh "$dist"
+else
+  echo "left out: they name the parcels of all platforms"
+fi
 
 section "sums"
-rm -rf dist/tree dist/stage
-cd dist
-if command -v sha256sum >/dev/null 2>&1; then
-  sha256sum -- * >SHA256SUMS
-else
-  shasum -a 256 -- * >SHA256SUMS
-fi
-cat SHA256SUMS
-section "dist/ is complete"
+sh packaging/sums.sh "$dist"
+section_end
+echo "$dist is complete"

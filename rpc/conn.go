@@ -9,51 +9,68 @@ import (
 )
 
 const (
-	// maxUpgradeBytes bounds what is read of the HTTP answer to the upgrade; a
-	// gateway's is below 1 KiB.
+	// maxUpgradeBytes bounds the HTTP answer to the upgrade, in bytes. A gateway's
+	// answer has less than 1 KiB.
 	maxUpgradeBytes = 256 << 10
 
-	// writeStall is how long the peer may leave a write unread before the
-	// session ends. It is longer than a gateway with a blocked event loop is
-	// given by its supervisor (180 s), so that this is never the first to act.
+	// writeStall is how long a write may wait until the peer reads, before the session
+	// ends. The event loop of a healthy gateway can be blocked for up to 3 min, and it
+	// reads nothing meanwhile.
 	writeStall = 200 * time.Second
 
-	// keepBuffer is the largest buffer kept for reuse; one huge frame shall not
-	// cost its memory for the rest of the session.
+	// keepBuffer is the largest buffer, in bytes, that is used again. A larger one is
+	// dropped, so that one huge frame does not occupy memory until the session ends.
 	keepBuffer = 64 << 10
 )
 
 var errUpgradeTooLong = errors.New("rpc: the answer to the WebSocket upgrade never ends")
 
-// wireConn is the net.Conn under the WebSocket. It counts every byte that
-// arrives as a sign of life and, once corked, collects writes so that one
-// flush sends what many calls wrote, and so that no Write ever blocks.
+// wireConn is the net.Conn under the WebSocket. It notes when bytes arrive. Once it is
+// corked, it collects what is written, so that one flush sends the requests of many
+// calls and no Write blocks.
 type wireConn struct {
 	net.Conn
-	start  time.Time
-	life   atomic.Int64 // when bytes arrived last, as nanoseconds since start
-	reads  atomic.Uint64
-	onLife func() // called after bytes arrived; nil until the session runs
+	sock *socket // for fast system calls; nil where that does not work
+	seen arrivals
 
-	received   int // bytes, all told
+	received   int // bytes so far
 	isUpgraded bool
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards the next three
 	corked bool
-	out    []byte // written, to be flushed
-	spare  []byte // the buffer flushed last, for reuse
+	out    []byte // written, but not flushed
+	spare  []byte // the buffer that was flushed last, to be used again
 
-	rest []byte  // being flushed
-	sock *socket // nil where there is none
+	rest []byte // being flushed; one goroutine at a time flushes
 }
 
+// arrivals notes when bytes arrive: every byte is a sign that the gateway lives.
+type arrivals struct {
+	start   time.Time
+	last    atomic.Int64  // when bytes arrived last, in nanoseconds since start
+	reads   atomic.Uint64 // how often bytes arrived
+	onBytes func()        // called after bytes arrived; nil until the session runs
+}
+
+// note is called after bytes arrived.
+func (a *arrivals) note() {
+	a.last.Store(int64(time.Since(a.start)))
+	a.reads.Add(1)
+	if a.onBytes != nil {
+		a.onBytes()
+	}
+}
+
+// lastTime is when bytes arrived last.
+func (a *arrivals) lastTime() time.Time { return a.start.Add(time.Duration(a.last.Load())) }
+
 func newWireConn(c net.Conn) *wireConn {
-	return &wireConn{Conn: c, start: time.Now(), sock: newSocket(c)}
+	return &wireConn{Conn: c, sock: newSocket(c), seen: arrivals{start: time.Now()}}
 }
 
 func (c *wireConn) Read(p []byte) (int, error) {
 	if !c.isUpgraded && c.received > maxUpgradeBytes {
-		return 0, errUpgradeTooLong // again and again: net/textproto swallows an error now and then
+		return 0, errUpgradeTooLong // again at every further read, because net/textproto ignores some errors
 	}
 	var n int
 	var err error
@@ -64,19 +81,15 @@ func (c *wireConn) Read(p []byte) (int, error) {
 	}
 	if n > 0 {
 		c.received += n
-		c.life.Store(int64(time.Since(c.start)))
-		c.reads.Add(1)
-		if c.onLife != nil {
-			c.onLife()
-		}
+		c.seen.note()
 	}
 	return n, err
 }
 
-// upgraded lifts the limit on reading. Call it from the reading goroutine.
+// upgraded ends the limit maxUpgradeBytes. The goroutine that reads calls it.
 func (c *wireConn) upgraded() { c.isUpgraded = true }
 
-// cork makes writes wait for flush.
+// cork makes Write collect until the next flush.
 func (c *wireConn) cork() {
 	c.mu.Lock()
 	c.corked = true
@@ -94,13 +107,12 @@ func (c *wireConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// SetWriteDeadline does nothing: the WebSocket library sets a deadline for
-// each frame, but only flush writes, and it sets its own.
+// SetWriteDeadline does nothing. The WebSocket library sets a deadline for each frame,
+// but only flush writes to the connection, with a deadline of its own.
 func (c *wireConn) SetWriteDeadline(time.Time) error { return nil }
 
-// flush sends what was collected. Without wait it sends only what the peer's
-// side takes at once; more says that something is left. One goroutine at a
-// time calls it.
+// flush sends what was collected. Without wait it sends only what the system accepts
+// at once. more reports whether something is left. One goroutine at a time calls it.
 func (c *wireConn) flush(wait bool) (more bool, err error) {
 	if len(c.rest) == 0 {
 		c.mu.Lock()
@@ -120,9 +132,9 @@ func (c *wireConn) flush(wait bool) (more bool, err error) {
 	}
 	if wait && len(c.rest) > 0 {
 		var n int
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(writeStall)) // fails where Write does, too
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(writeStall)) // when this fails, Write fails, too
 		n, err = c.Conn.Write(c.rest)
-		_ = c.Conn.SetWriteDeadline(time.Time{}) // a past one would fail the next write
+		_ = c.Conn.SetWriteDeadline(time.Time{}) // or the next write fails with the old deadline
 		c.rest = c.rest[n:]
 	}
 	if err != nil || len(c.rest) > 0 {
@@ -136,6 +148,3 @@ func (c *wireConn) flush(wait bool) (more bool, err error) {
 	}
 	return false, nil
 }
-
-// lastLife is when bytes arrived last.
-func (c *wireConn) lastLife() time.Time { return c.start.Add(time.Duration(c.life.Load())) }

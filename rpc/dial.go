@@ -8,14 +8,14 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
-// Protocol versions this package speaks. 2026.3 gateways speak 3, all later
-// ones 4; each refuses a range without its own version (measured).
+// The protocol versions that this package speaks. OpenClaw 2026.3 speaks 3, later
+// versions speak 4; a gateway refuses a client that does not offer its version
+// (measured).
 const (
 	MinProtocol = 3
 	MaxProtocol = 4
@@ -33,26 +33,35 @@ const (
 	// defaultMaxPayload is what every measured gateway names as policy.maxPayload, in bytes.
 	defaultMaxPayload = 26214400
 
-	// readSlack is how much more than the policy's maximum is read before the
-	// connection is given up, in bytes: the policy may count the payload alone.
+	// readSlack is how many bytes a message may have beyond the policy's maximum
+	// before the session ends. The policy may count the payload alone, without the
+	// envelope around it.
 	readSlack = 1 << 20
 
-	// maxConnectFrame is the most a gateway reads before hello, in bytes (measured: more is closed with 1009).
+	// maxFrame bounds one message, in bytes, whatever the policy says, because a
+	// message may need twice its size in memory.
+	maxFrame = 32 << 20
+
+	// maxConnectFrame is the largest message, in bytes, that a gateway reads before
+	// hello. It answers a larger one with close code 1009 (measured).
 	maxConnectFrame = 64 << 10
 
-	// readBuffer and writeBuffer are those of the WebSocket, in bytes: a flood
-	// of small events is read in few system calls.
-	readBuffer  = 64 << 10
-	writeBuffer = 16 << 10
+	// readBuffer and writeBuffer are the sizes of the WebSocket's buffers, in bytes.
+	// They are large enough to read many small events with one system call, and
+	// small enough that a connection needs little memory.
+	readBuffer  = 32 << 10
+	writeBuffer = 8 << 10
 
-	// defaultRetryAfter is how long to wait when a gateway says "not yet" but
-	// not for how long. Gateways that do say, say 0.5 s to 1 s.
+	// defaultRetryAfter is the wait before the next attempt when a starting gateway
+	// names none. Gateways that name one ask for 0.5 s to 1 s (measured).
 	defaultRetryAfter = 500 * time.Millisecond
 
-	// minRetryAfter keeps Connect from spinning, whatever a gateway asks for.
+	// minRetryAfter is the shortest wait of Connect between attempts, also when a
+	// gateway asks for less.
 	minRetryAfter = 100 * time.Millisecond
 
-	// maxStrayFrames is how many frames may come before the one that is due.
+	// maxStrayFrames is how many other frames the handshake skips while it waits for
+	// the one that is due.
 	maxStrayFrames = 1000
 )
 
@@ -61,9 +70,9 @@ type Phase int
 
 // The phases of an attempt, in order.
 const (
-	PhaseOpened     Phase = iota + 1 // TCP connection and WebSocket upgrade done
-	PhaseChallenged                  // connect.challenge received: it is a gateway
-	PhaseAccepted                    // hello-ok received: the session is live
+	PhaseOpened     Phase = iota + 1 // the TCP connection and the WebSocket are open
+	PhaseChallenged                  // connect.challenge has come, so this is a gateway
+	PhaseAccepted                    // hello-ok has come, so the session lives
 )
 
 // String returns the phase's name.
@@ -79,9 +88,10 @@ func (p Phase) String() string {
 	return fmt.Sprintf("phase(%d)", int(p))
 }
 
-// Connect is Dial for callers without a retry policy of their own: while the
-// gateway says that it is starting (KindStarting) it waits as long as the
-// gateway asks and tries again, until ctx ends.
+// Connect is [Dial] for callers that have no retry policy of their own. While the
+// gateway says that it is starting (KindStarting), Connect waits as long as the
+// gateway asks, at least 100 ms and at most 1 min, and tries again. When ctx ends
+// during such a wait, the error is that of the last attempt.
 func Connect(ctx context.Context, o Options) (*Session, error) {
 	for {
 		s, err := Dial(ctx, o)
@@ -94,28 +104,26 @@ func Connect(ctx context.Context, o Options) (*Session, error) {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, err // says more than ctx.Err would
+			return nil, err // it says more than ctx.Err
 		}
 	}
 }
 
 // Dial makes one attempt: TCP, WebSocket upgrade, connect.challenge, signed
-// connect, hello-ok. It returns a live session or an [*Error].
+// connect, hello-ok. It returns a live session or an [*Error]. ctx bounds the
+// attempt; it does not end a session that Dial has returned.
 //
-// A device token that was kept is used first. When the gateway refuses it, it
-// is cleared and the attempt goes on with Options.Token, once. A refused
-// signature is retried once in the older v2 format. Each such step is a new
-// connection, since the gateway closes the old one.
+// Dial first uses a device token from Credentials.DeviceTokens. When the gateway
+// refuses that token, Dial clears it and tries once more with Credentials.Token or
+// Password. When the gateway refuses the signature, Dial tries once more with a
+// signature in the older format v2. Each of these tries is a new connection, because
+// the gateway closes a connection that it has refused.
 func Dial(ctx context.Context, o Options) (*Session, error) {
+	if invalid := o.check(); invalid != nil {
+		return nil, invalid
+	}
 	o = o.withDefaults()
-	u, err := url.Parse(o.URL)
-	if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") || u.Host == "" {
-		return nil, &Error{Op: "dial", Kind: KindInvalidParams, Message: "the gateway's URL must look like ws://127.0.0.1:18789"}
-	}
-	a := &attempt{o: o, format: signatureV3}
-	if o.Identity != nil && o.DeviceTokens != nil {
-		a.tokenKey = o.Identity.DeviceID() + "@" + u.Host + "/" + o.Client.Role
-	}
+	a := &attempt{o: o, format: signatureV3, tokenKey: o.tokenKey()}
 	for {
 		s, err := a.dial(ctx)
 		if err == nil {
@@ -127,41 +135,52 @@ func Dial(ctx context.Context, o Options) (*Session, error) {
 	}
 }
 
-// attempt is what one Dial remembers between its connections.
+// tokenKey is the name under which DeviceTokens keeps the device token for this
+// gateway. It is empty when no device token is kept.
+func (o Options) tokenKey() string {
+	if o.Credentials.Identity == nil || o.Credentials.DeviceTokens == nil {
+		return ""
+	}
+	u, _ := o.Gateway.parse()
+	return o.Credentials.Identity.DeviceID() + "@" + u.Host + "/" + o.Client.Role
+}
+
+// attempt is what one Dial remembers from one connection to the next.
 type attempt struct {
 	o           Options
 	format      signatureFormat
-	tokenKey    string // where the device token is kept; empty: nowhere
-	deviceToken string
-	tokenErr    error
+	tokenKey    string // as Options.tokenKey
+	deviceToken string // the device token to use; empty when there is none
+	tokenErr    error  // why a device token could not be loaded, saved or cleared
 	prepared    bool
 }
 
-// prepare gets the secrets ready, once a gateway has answered: most attempts of a
-// start end before that, because nobody listens yet.
+// prepare loads the device token and tells the redactor the secrets. It waits until
+// a gateway has answered, because most attempts during a start find nobody who
+// listens.
 func (a *attempt) prepare() {
 	if a.prepared {
 		return
 	}
 	a.prepared = true
-	if a.o.Identity != nil {
-		a.o.Redactor.Add(a.o.Identity.secret())
+	if a.o.Credentials.Identity != nil {
+		a.o.Redactor.Add(a.o.Credentials.Identity.secret())
 	}
 	if a.tokenKey != "" {
-		a.deviceToken, a.tokenErr = a.o.DeviceTokens.Load(a.tokenKey)
-		a.o.Redactor.Add(a.deviceToken)
+		a.deviceToken, a.tokenErr = a.o.Credentials.DeviceTokens.Load(a.tokenKey)
+		a.o.Redactor.AddIssued(a.deviceToken)
 	}
 }
 
-// another decides whether a refused connection is worth one more, and changes
-// the one thing that may help.
+// another reports whether Dial should try one more connection after this refusal,
+// and changes the one thing that may help.
 func (a *attempt) another(e *Error) bool {
 	switch {
 	case a.deviceToken != "" && RuleFor(e).ClearDeviceToken:
 		a.deviceToken = ""
-		a.tokenErr = errors.Join(a.tokenErr, a.o.DeviceTokens.Clear(a.tokenKey))
+		a.tokenErr = errors.Join(a.tokenErr, a.o.Credentials.DeviceTokens.Clear(a.tokenKey))
 		return true
-	case a.format == signatureV3 && a.o.Identity != nil && e.DetailsCode == "DEVICE_AUTH_SIGNATURE_INVALID":
+	case a.format == signatureV3 && a.o.Credentials.Identity != nil && e.DetailsCode == "DEVICE_AUTH_SIGNATURE_INVALID":
 		a.format = signatureV2
 		return true
 	}
@@ -170,23 +189,24 @@ func (a *attempt) another(e *Error) bool {
 
 // open makes the TCP connection and the WebSocket upgrade.
 func (h *handshake) open(ctx context.Context) *Error {
-	ctx, cancel := context.WithTimeout(ctx, h.o.ChallengeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, h.o.Limits.ChallengeTimeout)
 	defer cancel()
 	var stop func() bool
-	dialer := websocket.Dialer{ // no Proxy: the gateway is on this machine, or on a configured one
+	dialer := websocket.Dialer{ // without Proxy: connections are direct, see Gateway.DialContext
 		ReadBufferSize:  readBuffer,
 		WriteBufferSize: writeBuffer,
+		TLSClientConfig: h.o.Gateway.TLSConfig,
 		NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := h.o.DialContext(ctx, network, addr)
+			conn, err := h.o.Gateway.dial(ctx, network, addr)
 			if err != nil {
 				return nil, err
 			}
-			h.wire = newWireConn(conn)
+			h.conn, h.wire = conn, newWireConn(conn)
 			stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
 			return h.wire, nil
 		},
 	}
-	ws, resp, err := dialer.DialContext(ctx, h.o.URL, http.Header{"User-Agent": {h.o.Client.UserAgent}})
+	ws, resp, err := dialer.DialContext(ctx, h.o.Gateway.URL, http.Header{"User-Agent": {h.o.Client.UserAgent}})
 	if stop != nil && !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -194,7 +214,7 @@ func (h *handshake) open(ctx context.Context) *Error {
 	case err != nil:
 		return openError(ctx, resp, err)
 	case resp.Header.Get("Sec-WebSocket-Extensions") != "":
-		_ = h.wire.Close() // compression nobody offered would let small frames grow without bound
+		_ = h.wire.Close() // such an extension may be compression, which lets a small frame grow without bound
 		return &Error{Op: "dial", Kind: KindNotGateway, Message: "the server switched on a WebSocket extension nobody offered"}
 	}
 	h.wire.upgraded()
@@ -226,7 +246,8 @@ func openError(ctx context.Context, resp *http.Response, err error) *Error {
 	return e
 }
 
-// transportOrNotGateway tells a broken connection from bytes that are not HTTP.
+// transportOrNotGateway is the kind of an upgrade that failed without an HTTP answer:
+// KindTransport for a broken connection, KindNotGateway for bytes that are not HTTP.
 func transportOrNotGateway(err error) Kind {
 	var network net.Error
 	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {

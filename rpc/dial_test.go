@@ -19,7 +19,7 @@ import (
 	"clawtray/rpc/gatewaytest"
 )
 
-// tokens is a DeviceTokens in memory that counts.
+// tokens is a DeviceTokens in memory that counts its calls.
 type tokens struct {
 	mu    sync.Mutex
 	kept  map[string]string
@@ -93,13 +93,13 @@ func TestI4_BothProtocolGenerations(t *testing.T) {
 	for _, protocol := range []int{3, 4} {
 		for _, device := range []bool{false, true} {
 			bubble(t, func(t *testing.T) {
-				gw := gatewaytest.New(gatewaytest.Config{Protocol: protocol, Token: secret, StateDir: "/state", ConfigPath: "/config"})
+				gw := gatewaytest.New(gatewaytest.Config{Protocol: protocol, Token: secret, Place: gatewaytest.Place{StateDir: "/state", ConfigPath: "/config"}})
 				defer gw.Close()
 				o := memory(gw)
 				var phases []rpc.Phase
 				o.OnPhase = func(p rpc.Phase) { phases = append(phases, p) }
 				if device {
-					o.Identity = newIdentity(t)
+					o.Credentials.Identity = newIdentity(t)
 				}
 				s := dial(t, o)
 				defer s.Close()
@@ -136,7 +136,7 @@ func TestI4_ProtocolMismatchNamesBothSides(t *testing.T) {
 		if rule := rpc.RuleFor(err); rule.Retry || !rule.Notify || rule.Action != rpc.ActionUpdate {
 			t.Errorf("%+v", rule)
 		}
-		odd := gatewaytest.New(gatewaytest.Config{Hello: func(h map[string]any) { h["protocol"] = 7 }})
+		odd := gatewaytest.New(gatewaytest.Config{Hooks: gatewaytest.Hooks{Hello: func(h map[string]any) { h["protocol"] = 7 }}})
 		defer odd.Close()
 		_, err = rpc.Dial(t.Context(), memory(odd))
 		wantKind(t, err, rpc.KindProtocol)
@@ -146,11 +146,11 @@ func TestI4_ProtocolMismatchNamesBothSides(t *testing.T) {
 func TestI4_SignsWithTheGatewaysClock(t *testing.T) {
 	for _, skew := range []time.Duration{-10 * time.Hour, 10 * time.Hour} {
 		bubble(t, func(t *testing.T) {
-			gw := gatewaytest.New(gatewaytest.Config{Token: secret, ClockSkew: skew})
+			gw := gatewaytest.New(gatewaytest.Config{Token: secret, Timing: gatewaytest.Timing{ClockSkew: skew}})
 			defer gw.Close()
 			o := memory(gw)
-			o.Identity = newIdentity(t)
-			o.Client.Platform, o.Client.DeviceFamily = " Linux", "Desktop " // signed lower-cased and trimmed
+			o.Credentials.Identity = newIdentity(t)
+			o.Client.Platform, o.Client.DeviceFamily = " Linux", "Desktop " // the signature has them in lower case and without blanks
 			dial(t, o).Close()
 			if got := lastConnect(t, gw).Device.SignedAt; got != time.Now().Add(skew).UnixMilli() {
 				t.Error(got)
@@ -164,10 +164,10 @@ func TestI4_SignsWithTheGatewaysClock(t *testing.T) {
 
 func TestI4_SignsV2WhereOnlyThatIsTaken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		gw := gatewaytest.New(gatewaytest.Config{Token: secret, V2Only: true})
+		gw := gatewaytest.New(gatewaytest.Config{Token: secret, Quirks: gatewaytest.Quirks{V2Only: true}})
 		defer gw.Close()
 		o := memory(gw)
-		o.Identity = newIdentity(t)
+		o.Credentials.Identity = newIdentity(t)
 		o.Client.DeviceFamily = " Desktop "
 		dial(t, o).Close()
 		if gw.Connects() != 2 {
@@ -178,10 +178,10 @@ func TestI4_SignsV2WhereOnlyThatIsTaken(t *testing.T) {
 
 func TestI4_WrongSignatureDoesNotLoop(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		gw := gatewaytest.New(gatewaytest.Config{Token: secret, RefuseSignatures: true})
+		gw := gatewaytest.New(gatewaytest.Config{Token: secret, Quirks: gatewaytest.Quirks{RefuseSignatures: true}})
 		defer gw.Close()
 		o := memory(gw)
-		o.Identity = newIdentity(t)
+		o.Credentials.Identity = newIdentity(t)
 		_, err := rpc.Dial(t.Context(), o)
 		wantKind(t, err, rpc.KindSignature)
 		if gw.Connects() != 2 || rpc.RuleFor(err).Retry {
@@ -196,7 +196,7 @@ func TestK1_DeviceTokenIsKeptAndUsedFirst(t *testing.T) {
 		defer gw.Close()
 		kept := &tokens{}
 		o := memory(gw)
-		o.Identity, o.DeviceTokens = newIdentity(t), kept
+		o.Credentials.Identity, o.Credentials.DeviceTokens = newIdentity(t), kept
 		dial(t, o).Close()
 		if p := lastConnect(t, gw); p.Auth["token"] != secret || len(kept.kept) != 1 {
 			t.Error(p, kept.kept)
@@ -210,16 +210,16 @@ func TestK1_DeviceTokenIsKeptAndUsedFirst(t *testing.T) {
 		}
 		s.Close()
 
-		gw.ForgetDevices() // revoked: cleared once, then the shared token, then a new one is kept
+		gw.ForgetDevices() // the token is revoked, so it is cleared, the shared token is used, and a new token is kept
 		old := fmt.Sprint(kept.kept)
 		dial(t, o).Close()
 		if p := lastConnect(t, gw); p.Auth["token"] != secret || kept.clear != 1 || fmt.Sprint(kept.kept) == old || len(kept.kept) != 1 || gw.Connects() != 4 {
 			t.Error(p, kept, gw.Connects())
 		}
 
-		gw.SetToken("another token") // the device token goes on to work
+		gw.SetToken("another token") // the device token still works
 		dial(t, o).Close()
-		gw.ForgetDevices() // now neither does: no loop
+		gw.ForgetDevices() // now neither token works, and Dial must not loop
 		_, err := rpc.Dial(t.Context(), o)
 		if e := wantKind(t, err, rpc.KindAuth); e.DetailsCode != "AUTH_TOKEN_MISMATCH" || gw.Connects() != 7 {
 			t.Error(e, gw.Connects())
@@ -233,37 +233,37 @@ func TestK1_DeviceTokenStoreThatFailsIsReportedNotFatal(t *testing.T) {
 		defer gw.Close()
 		broken := errors.New("disk full")
 		o := memory(gw)
-		o.Identity, o.DeviceTokens = newIdentity(t), &tokens{fail: broken}
+		o.Credentials.Identity, o.Credentials.DeviceTokens = newIdentity(t), &tokens{fail: broken}
 		if s := dial(t, o); !errors.Is(s.Stats().DeviceTokenErr, broken) {
 			t.Error(s.Stats())
 		}
 	})
 }
 
-// TestK4: no secret goes to a listener that is not proved to be ours.
+// TestK4: no secret is sent to a gateway that is not trusted.
 func TestK4_UntrustedPeerGetsNoSecret(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gw := gatewaytest.New(gatewaytest.Config{Token: secret})
 		defer gw.Close()
 		kept := &tokens{}
 		o := memory(gw)
-		o.Identity, o.DeviceTokens = newIdentity(t), kept
+		o.Credentials.Identity, o.Credentials.DeviceTokens = newIdentity(t), kept
 		dial(t, o).Close()
 		connects := len(gw.Received())
 		var phase rpc.Phase
 		o.OnPhase = func(p rpc.Phase) { phase = p }
-		o.TrustPeer = false
+		o.Gateway.Trusted = false
 		for range 2 {
 			_, err := rpc.Dial(t.Context(), o)
 			wantKind(t, err, rpc.KindUntrusted)
 			if phase != rpc.PhaseChallenged || len(gw.Received()) != connects {
 				t.Error(phase, gw.Received())
 			}
-			o.Token = "" // the device token is a secret too
+			o.Credentials.Token = "" // the device token is a secret too
 		}
 		open := gatewaytest.New(gatewaytest.Config{})
 		defer open.Close()
-		o.DeviceTokens, o.DialContext = nil, open.Dial // nothing secret to send
+		o.Credentials.DeviceTokens, o.Gateway.DialContext = nil, open.Dial // there is no secret to send
 		dial(t, o).Close()
 	})
 }
@@ -276,10 +276,10 @@ func TestH4_RefusedConnects(t *testing.T) {
 		code    string
 		details string
 	}{
-		"wrong token":     {change: func(o *rpc.Options) { o.Token = "wrong-token" }, kind: rpc.KindAuth, code: "INVALID_REQUEST", details: "AUTH_TOKEN_MISMATCH"},
-		"no token":        {change: func(o *rpc.Options) { o.Token, o.Identity = "", mustIdentity() }, kind: rpc.KindAuth, code: "INVALID_REQUEST", details: "AUTH_TOKEN_MISSING"},
-		"nothing":         {change: func(o *rpc.Options) { o.Token = "" }, kind: rpc.KindPairing, code: "NOT_PAIRED", details: "DEVICE_IDENTITY_REQUIRED"},
-		"pairing":         {cfg: gatewaytest.Config{Pairing: true}, change: func(o *rpc.Options) { o.Identity = mustIdentity() }, kind: rpc.KindPairing, code: "NOT_PAIRED", details: "PAIRING_REQUIRED"},
+		"wrong token":     {change: func(o *rpc.Options) { o.Credentials.Token = "wrong-token" }, kind: rpc.KindAuth, code: "INVALID_REQUEST", details: "AUTH_TOKEN_MISMATCH"},
+		"no token":        {change: func(o *rpc.Options) { o.Credentials.Token, o.Credentials.Identity = "", mustIdentity() }, kind: rpc.KindAuth, code: "INVALID_REQUEST", details: "AUTH_TOKEN_MISSING"},
+		"nothing":         {change: func(o *rpc.Options) { o.Credentials.Token = "" }, kind: rpc.KindPairing, code: "NOT_PAIRED", details: "DEVICE_IDENTITY_REQUIRED"},
+		"pairing":         {cfg: gatewaytest.Config{Pairing: true}, change: func(o *rpc.Options) { o.Credentials.Identity = mustIdentity() }, kind: rpc.KindPairing, code: "NOT_PAIRED", details: "PAIRING_REQUIRED"},
 		"client id":       {change: func(o *rpc.Options) { o.Client.ID = "stranger" }, kind: rpc.KindInvalidParams, code: "INVALID_REQUEST"},
 		"client mode":     {change: func(o *rpc.Options) { o.Client.Mode = "stranger" }, kind: rpc.KindInvalidParams, code: "INVALID_REQUEST"},
 		"huge user agent": {change: func(o *rpc.Options) { o.Client.UserAgent = strings.Repeat("x", 70<<10) }, kind: rpc.KindInvalidParams},
@@ -296,7 +296,7 @@ func TestH4_RefusedConnects(t *testing.T) {
 				if e.Code != c.code || e.DetailsCode != c.details || rpc.RuleFor(err).Retry {
 					t.Errorf("%+v", e)
 				}
-				if strings.Contains(err.Error(), o.Token) && o.Token != "" {
+				if strings.Contains(err.Error(), o.Credentials.Token) && o.Credentials.Token != "" {
 					t.Error("the token is in the error: ", err)
 				}
 			})
@@ -304,8 +304,8 @@ func TestH4_RefusedConnects(t *testing.T) {
 	}
 }
 
-// TestH4_EveryCodeAsAnAnswerToConnect: each row of the table is found from what
-// comes over the wire, and no code makes one Dial loop.
+// TestH4_EveryCodeAsAnAnswerToConnect: each row of the table is found for the answer that a
+// gateway sends, and no code makes Dial loop.
 func TestH4_EveryCodeAsAnAnswerToConnect(t *testing.T) {
 	for _, rule := range rpc.Rules() {
 		if rule.Code == rule.Kind.String() {
@@ -319,17 +319,17 @@ func TestH4_EveryCodeAsAnAnswerToConnect(t *testing.T) {
 			case !strings.Contains(rule.Code, "_") || rule.Code == "INVALID_REQUEST" || rule.Code == "NOT_PAIRED":
 				refusal = &gatewaytest.Error{Code: rule.Code, Retryable: rule.Retry}
 			}
-			gw := gatewaytest.New(gatewaytest.Config{OnConnect: func(*gatewaytest.Request) (*gatewaytest.Error, int) { return refusal, 1008 }})
+			gw := gatewaytest.New(gatewaytest.Config{Hooks: gatewaytest.Hooks{OnConnect: func(*gatewaytest.Request) (*gatewaytest.Error, int) { return refusal, 1008 }}})
 			defer gw.Close()
 			o := memory(gw)
-			o.Identity = newIdentity(t)
-			key := o.Identity.DeviceID() + "@gateway.test:18789/operator"
+			o.Credentials.Identity = newIdentity(t)
+			key := o.Credentials.Identity.DeviceID() + "@gateway.test:18789/operator"
 			kept := &tokens{kept: map[string]string{key: "old device token"}}
-			o.DeviceTokens = kept
+			o.Credentials.DeviceTokens = kept
 			_, err := rpc.Dial(t.Context(), o)
 			kind := rule.Kind
 			if rule.Code == "UNAVAILABLE" || rule.Code == "startup-sidecars" {
-				kind = rpc.KindStarting // whatever is unavailable now is part of the start
+				kind = rpc.KindStarting // a gateway that is unavailable at this moment is still starting
 			}
 			e := wantKind(t, err, kind)
 			if got := rpc.RuleFor(err); got.Sentence == "" || got.Retry != rule.Retry {
@@ -365,17 +365,17 @@ func TestH4_PairingThenApproved(t *testing.T) {
 		gw := gatewaytest.New(gatewaytest.Config{Token: secret, Pairing: true})
 		defer gw.Close()
 		o := memory(gw)
-		o.Identity = newIdentity(t)
+		o.Credentials.Identity = newIdentity(t)
 		_, err := rpc.Dial(t.Context(), o)
 		wantKind(t, err, rpc.KindPairing)
-		gw.Approve(o.Identity.DeviceID())
+		gw.Approve(o.Credentials.Identity.DeviceID())
 		dial(t, o).Close()
 	})
 }
 
 func TestB6_StillStarting(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		gw := gatewaytest.New(gatewaytest.Config{Token: secret, Starting: true, RetryAfter: 700 * time.Millisecond})
+		gw := gatewaytest.New(gatewaytest.Config{Token: secret, Starting: true, Timing: gatewaytest.Timing{RetryAfter: 700 * time.Millisecond}})
 		defer gw.Close()
 		_, err := rpc.Dial(t.Context(), memory(gw))
 		e := wantKind(t, err, rpc.KindStarting)
@@ -400,9 +400,10 @@ func TestB6_StillStarting(t *testing.T) {
 	})
 }
 
-// closer is a server that closes every socket with a code, before or instead of hello.
+// closer is a gateway that closes every connection with a code, instead of the challenge or
+// instead of hello-ok.
 func closer(code int, challenge bool) *gatewaytest.Gateway {
-	return gatewaytest.New(gatewaytest.Config{NoChallenge: !challenge, CloseInstead: code})
+	return gatewaytest.New(gatewaytest.Config{Quirks: gatewaytest.Quirks{NoChallenge: !challenge, CloseInstead: code}})
 }
 
 func TestB6_ClosedBeforeHello(t *testing.T) {
@@ -437,7 +438,7 @@ func TestB6_DrainingGatewayAdmitsNobody(t *testing.T) {
 
 func TestB6_33rdUnauthenticatedSocket(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		gw := gatewaytest.New(gatewaytest.Config{HelloDelay: time.Second})
+		gw := gatewaytest.New(gatewaytest.Config{Timing: gatewaytest.Timing{HelloDelay: time.Second}})
 		defer gw.Close()
 		errs := make(chan error, 33)
 		var wg sync.WaitGroup
@@ -473,10 +474,10 @@ func TestI4_Timeouts(t *testing.T) {
 		op     string
 	}{
 		"stopped process": {silent: true, kind: rpc.KindTransport, after: 10 * time.Second, op: "dial"},
-		"no challenge":    {cfg: gatewaytest.Config{NoChallenge: true}, kind: rpc.KindNotGateway, after: 10 * time.Second, op: "challenge"},
-		"late challenge":  {cfg: gatewaytest.Config{ChallengeDelay: 11 * time.Second}, kind: rpc.KindNotGateway, after: 10 * time.Second, op: "challenge"},
-		"no hello":        {cfg: gatewaytest.Config{HelloDelay: time.Minute, Handshake: time.Hour}, kind: rpc.KindTransport, after: 20 * time.Second, op: "connect"},
-		"gateway's own":   {cfg: gatewaytest.Config{HelloDelay: time.Minute}, kind: rpc.KindTransport, after: 15 * time.Second, op: "connect"},
+		"no challenge":    {cfg: gatewaytest.Config{Quirks: gatewaytest.Quirks{NoChallenge: true}}, kind: rpc.KindNotGateway, after: 10 * time.Second, op: "challenge"},
+		"late challenge":  {cfg: gatewaytest.Config{Timing: gatewaytest.Timing{ChallengeDelay: 11 * time.Second}}, kind: rpc.KindNotGateway, after: 10 * time.Second, op: "challenge"},
+		"no hello":        {cfg: gatewaytest.Config{Timing: gatewaytest.Timing{HelloDelay: time.Minute, Handshake: time.Hour}}, kind: rpc.KindTransport, after: 20 * time.Second, op: "connect"},
+		"gateway's own":   {cfg: gatewaytest.Config{Timing: gatewaytest.Timing{HelloDelay: time.Minute}}, kind: rpc.KindTransport, after: 15 * time.Second, op: "connect"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -495,7 +496,7 @@ func TestI4_Timeouts(t *testing.T) {
 
 func TestI4_ContextEndsEachPhase(t *testing.T) {
 	for name, cfg := range map[string]gatewaytest.Config{
-		"upgrade": {}, "challenge": {NoChallenge: true}, "connect": {HelloDelay: time.Minute},
+		"upgrade": {}, "challenge": {Quirks: gatewaytest.Quirks{NoChallenge: true}}, "connect": {Timing: gatewaytest.Timing{HelloDelay: time.Minute}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -534,7 +535,7 @@ func TestHelloIsDecodedLeniently(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				_, s := open(t, gatewaytest.Config{Hello: change})
+				_, s := open(t, gatewaytest.Config{Hooks: gatewaytest.Hooks{Hello: change}})
 				if err := s.Call(t.Context(), "health", nil, nil); err != nil {
 					t.Error(err)
 				}
@@ -542,7 +543,7 @@ func TestHelloIsDecodedLeniently(t *testing.T) {
 		})
 	}
 	bubble(t, func(t *testing.T) {
-		gw := gatewaytest.New(gatewaytest.Config{Hello: func(h map[string]any) { h["type"] = "hello-maybe" }})
+		gw := gatewaytest.New(gatewaytest.Config{Hooks: gatewaytest.Hooks{Hello: func(h map[string]any) { h["type"] = "hello-maybe" }}})
 		defer gw.Close()
 		_, err := rpc.Dial(t.Context(), memory(gw))
 		wantKind(t, err, rpc.KindProtocol)
@@ -551,12 +552,12 @@ func TestHelloIsDecodedLeniently(t *testing.T) {
 
 func TestDialRefusesBadURLs(t *testing.T) {
 	for _, url := range []string{"", "127.0.0.1:18789", "http://127.0.0.1:1", "ws://", "://", "ws://\x00"} {
-		_, err := rpc.Dial(t.Context(), rpc.Options{URL: url})
+		_, err := rpc.Dial(t.Context(), rpc.Options{Gateway: rpc.Gateway{URL: url}})
 		wantKind(t, err, rpc.KindInvalidParams)
 	}
 }
 
-// TestM1: what else may listen on the gateway's port.
+// TestM1: other programs that may listen on the gateway's port.
 func TestM1_NotAGateway(t *testing.T) {
 	const accept = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 	for name, c := range map[string]struct {
@@ -595,7 +596,7 @@ func TestM1_NotAGateway(t *testing.T) {
 					c.serve(conn)
 				}
 			})
-			_, err = rpc.Dial(t.Context(), rpc.Options{URL: "ws://" + l.Addr().String(), Token: secret, TrustPeer: true})
+			_, err = rpc.Dial(t.Context(), loopback("ws://"+l.Addr().String()))
 			wantKind(t, err, c.kind)
 			l.Close()
 			server.Wait()
@@ -620,18 +621,19 @@ func TestM1_NobodyListens(t *testing.T) {
 	}
 	url := "ws://" + l.Addr().String()
 	l.Close()
-	_, err = rpc.Dial(t.Context(), rpc.Options{URL: url})
+	_, err = rpc.Dial(t.Context(), rpc.Options{Gateway: rpc.Gateway{URL: url}})
 	wantKind(t, err, rpc.KindTransport)
 	if rule := rpc.RuleFor(err); !rule.Retry {
 		t.Errorf("%+v", rule)
 	}
 }
 
-// TestM1_UninvitedCompression: a server may not switch on what nobody offered.
+// TestM1_UninvitedCompression: a server must not switch on an extension that the client has
+// not offered.
 func TestM1_UninvitedCompression(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		gw := gatewaytest.New(gatewaytest.Config{Header: http.Header{
-			"Sec-WebSocket-Extensions": {"permessage-deflate; server_no_context_takeover; client_no_context_takeover"}}})
+		gw := gatewaytest.New(gatewaytest.Config{Hooks: gatewaytest.Hooks{Header: http.Header{
+			"Sec-WebSocket-Extensions": {"permessage-deflate; server_no_context_takeover; client_no_context_takeover"}}}})
 		defer gw.Close()
 		_, err := rpc.Dial(t.Context(), memory(gw))
 		if e := wantKind(t, err, rpc.KindNotGateway); !strings.Contains(e.Message, "extension") {

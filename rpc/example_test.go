@@ -12,15 +12,20 @@ import (
 	"clawtray/rpc/gatewaytest"
 )
 
-// A session from beginning to end. The fake gateway stands for a real one at
-// ws://127.0.0.1:18789.
+// A session from beginning to end: connect, call, receive events, and learn why it
+// ended. The fake gateway stands for a real one at ws://127.0.0.1:18789.
 func Example() {
 	gw := gatewaytest.New(gatewaytest.Config{Token: "shared-token"})
 	defer gw.Close()
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	s, err := rpc.Connect(ctx, rpc.Options{URL: gatewaytest.URL, DialContext: gw.Dial, Token: "shared-token", TrustPeer: true})
+	var events *rpc.Subscription
+	s, err := rpc.Connect(ctx, rpc.Options{
+		Gateway:     rpc.Gateway{URL: gatewaytest.URL, DialContext: gw.Dial, Trusted: true},
+		Credentials: rpc.Credentials{Token: "shared-token"},
+		OnSession:   func(s *rpc.Session) { events = s.Subscribe(16, "chat", "shutdown") },
+	})
 	if err != nil {
 		fmt.Println(rpc.RuleFor(err).Sentence)
 		return
@@ -35,11 +40,26 @@ func Example() {
 		return
 	}
 	fmt.Println("gateway", s.Hello().Server.Version, "ok:", health.OK)
-	// Output: gateway 2026.9.6 ok: true
+
+	gw.Emit("chat", map[string]string{"text": "hello"}) // a real gateway does this by itself
+	gw.Restart()
+	for e := range events.C() { // until the session ends
+		fmt.Println("event", e.Name)
+	}
+	<-s.Done()
+	var end *rpc.CloseError
+	if errors.As(s.Err(), &end) && end.Notice != nil {
+		fmt.Println("ended:", end.Reason, "comes back:", end.Notice.Restarts)
+	}
+	// Output:
+	// gateway 2026.9.6 ok: true
+	// event chat
+	// event shutdown
+	// ended: service restart comes back: true
 }
 
-// A device identity is created once; the token that the gateway issues to the
-// device is kept beside it and used first the next time.
+// A device identity is created once. The token that the gateway issues to the device is
+// kept beside it, and is enough the next time.
 func ExampleLoadOrCreateIdentity() {
 	gw := gatewaytest.New(gatewaytest.Config{Token: "shared-token"})
 	defer gw.Close()
@@ -51,8 +71,11 @@ func ExampleLoadOrCreateIdentity() {
 	defer os.RemoveAll(dir)
 
 	o := rpc.Options{
-		URL: gatewaytest.URL, DialContext: gw.Dial, TrustPeer: true, Token: "shared-token",
-		DeviceTokens: rpc.NewFileDeviceTokens(filepath.Join(dir, "tokens.json")),
+		Gateway: rpc.Gateway{URL: gatewaytest.URL, DialContext: gw.Dial, Trusted: true},
+		Credentials: rpc.Credentials{
+			Token:        "shared-token",
+			DeviceTokens: rpc.NewFileDeviceTokens(filepath.Join(dir, "tokens.json")),
+		},
 	}
 	for range 2 {
 		id, report, err := rpc.LoadOrCreateIdentity(filepath.Join(dir, "identity.pem"))
@@ -60,7 +83,7 @@ func ExampleLoadOrCreateIdentity() {
 			fmt.Println(err)
 			return
 		}
-		o.Identity = id
+		o.Credentials.Identity = id
 		s, err := rpc.Dial(context.Background(), o)
 		if err != nil {
 			fmt.Println(err)
@@ -68,23 +91,27 @@ func ExampleLoadOrCreateIdentity() {
 		}
 		fmt.Println("created:", report.Created, "scopes:", len(s.Hello().Auth.Scopes))
 		s.Close()
-		o.Token = "" // not needed any more
+		o.Credentials.Token = "" // not needed any more
 	}
 	// Output:
 	// created: true scopes: 5
 	// created: false scopes: 5
 }
 
-// Events arrive in a channel of bounded size.
+// Events arrive in a channel of bounded size. A caller who subscribes in OnSession also
+// sees those that the gateway sends directly after it has accepted the connection.
 func ExampleSession_Subscribe() {
 	gw := gatewaytest.New(gatewaytest.Config{})
 	defer gw.Close()
-	s, err := rpc.Dial(context.Background(), rpc.Options{URL: gatewaytest.URL, DialContext: gw.Dial})
+	var events *rpc.Subscription
+	s, err := rpc.Dial(context.Background(), rpc.Options{
+		Gateway:   rpc.Gateway{URL: gatewaytest.URL, DialContext: gw.Dial},
+		OnSession: func(s *rpc.Session) { events = s.Subscribe(16, "presence", "chat", "shutdown") },
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	events := s.Subscribe(16, "chat", "shutdown")
 	gw.Emit("chat", map[string]string{"text": "hello"})
 	gw.Restart()
 	for e := range events.C() { // until the session ends
@@ -95,6 +122,7 @@ func ExampleSession_Subscribe() {
 		fmt.Println("comes back:", closed.Notice.Restarts, closed.Notice.RestartExpected)
 	}
 	// Output:
+	// presence {"presence":[]}
 	// chat {"text":"hello"}
 	// shutdown {"reason":"gateway restarting","restartExpectedMs":1500}
 	// comes back: true 1.5s
@@ -104,7 +132,10 @@ func ExampleSession_Subscribe() {
 func ExampleRuleFor() {
 	gw := gatewaytest.New(gatewaytest.Config{Token: "shared-token"})
 	defer gw.Close()
-	_, err := rpc.Dial(context.Background(), rpc.Options{URL: gatewaytest.URL, DialContext: gw.Dial, Token: "another-token", TrustPeer: true})
+	_, err := rpc.Dial(context.Background(), rpc.Options{
+		Gateway:     rpc.Gateway{URL: gatewaytest.URL, DialContext: gw.Dial, Trusted: true},
+		Credentials: rpc.Credentials{Token: "another-token"},
+	})
 	rule := rpc.RuleFor(err)
 	fmt.Println(rule.Kind, rule.Code, "retry:", rule.Retry, "do:", rule.Action)
 	// Output: auth AUTH_TOKEN_MISMATCH retry: false do: open-config

@@ -5,14 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
-// handshake is one connection on its way to become a session.
+// handshake is one connection until it becomes a session.
 type handshake struct {
 	*attempt
+	conn net.Conn // what DialContext returned
 	ws   *websocket.Conn
 	wire *wireConn
 	buf  []byte
@@ -31,7 +33,7 @@ func (a *attempt) dial(ctx context.Context) (*Session, *Error) {
 	return s, nil
 }
 
-// shake goes from the open WebSocket to the live session.
+// shake makes the session, once the WebSocket is open.
 func (h *handshake) shake(ctx context.Context) (*Session, *Error) {
 	challenge, err := h.challenge(ctx)
 	if err != nil {
@@ -39,8 +41,8 @@ func (h *handshake) shake(ctx context.Context) (*Session, *Error) {
 	}
 	h.o.OnPhase(PhaseChallenged)
 	h.prepare()
-	if !h.o.TrustPeer && (h.o.Token != "" || h.deviceToken != "") {
-		return nil, &Error{Op: "connect", Kind: KindUntrusted, Message: "a token is needed, but the listener is not proved to be the right gateway"}
+	if err := h.verify(ctx); err != nil {
+		return nil, err
 	}
 	payload, err := h.connect(ctx, challenge)
 	if err != nil {
@@ -49,7 +51,27 @@ func (h *handshake) shake(ctx context.Context) (*Session, *Error) {
 	return h.accept(payload)
 }
 
-// challenge is the payload of connect.challenge.
+// verify ends the attempt before a secret would go to a program that the caller
+// does not trust.
+func (h *handshake) verify(ctx context.Context) *Error {
+	switch {
+	case h.o.Gateway.Verify != nil:
+		ctx, cancel := context.WithTimeout(ctx, h.o.Limits.ConnectTimeout)
+		defer cancel()
+		err := h.o.Gateway.Verify(ctx, h.conn)
+		switch {
+		case ctx.Err() != nil:
+			return contextError("connect", ctx)
+		case err != nil:
+			return &Error{Op: "connect", Kind: KindUntrusted, Err: err}
+		}
+	case !h.o.Gateway.Trusted && (h.o.Credentials.Token != "" || h.o.Credentials.Password != "" || h.deviceToken != ""):
+		return &Error{Op: "connect", Kind: KindUntrusted, Message: "a token or a password is needed, but the listener is not proved to be the right gateway"}
+	}
+	return nil
+}
+
+// challenge is the payload of the event connect.challenge.
 type challenge struct {
 	Nonce string  `json:"nonce"`
 	TS    float64 `json:"ts"` // Unix time in milliseconds, the gateway's clock
@@ -57,7 +79,7 @@ type challenge struct {
 
 func (h *handshake) challenge(ctx context.Context) (challenge, *Error) {
 	var c challenge
-	err := h.receive(ctx, "challenge", h.o.ChallengeTimeout, func(f frame) bool {
+	err := h.receive(ctx, "challenge", h.o.Limits.ChallengeTimeout, func(f frame) bool {
 		if f.kind != frameEvent || string(f.name) != "connect.challenge" {
 			return false
 		}
@@ -100,6 +122,7 @@ type connectClient struct {
 type connectAuth struct {
 	Token       string `json:"token,omitempty"`
 	DeviceToken string `json:"deviceToken,omitempty"`
+	Password    string `json:"password,omitempty"`
 }
 
 func (h *handshake) connectParams(c challenge) connectParams {
@@ -107,18 +130,20 @@ func (h *handshake) connectParams(c challenge) connectParams {
 	p := connectParams{
 		MinProtocol: MinProtocol, MaxProtocol: MaxProtocol,
 		Client: connectClient{ID: who.ID, Version: who.Version, Platform: who.Platform, DeviceFamily: who.DeviceFamily, Mode: who.Mode},
-		Role:   who.Role, Scopes: who.Scopes, Caps: []string{}, Locale: "en-US", UserAgent: who.UserAgent,
+		Role:   who.Role, Scopes: who.Scopes, Caps: append([]string{}, who.Caps...), Locale: "en-US", UserAgent: who.UserAgent,
 	}
 	secret := h.deviceToken
 	switch {
 	case h.deviceToken != "":
 		p.Auth = &connectAuth{DeviceToken: h.deviceToken}
-	case h.o.Token != "":
-		secret = h.o.Token
-		p.Auth = &connectAuth{Token: h.o.Token}
+	case h.o.Credentials.Token != "":
+		secret = h.o.Credentials.Token
+		p.Auth = &connectAuth{Token: h.o.Credentials.Token}
+	case h.o.Credentials.Password != "": // no part of what the device signs
+		p.Auth = &connectAuth{Password: h.o.Credentials.Password}
 	}
-	if h.o.Identity != nil {
-		proof := h.o.Identity.prove(h.format, who, secret, c)
+	if h.o.Credentials.Identity != nil {
+		proof := h.o.Credentials.Identity.prove(h.format, who, secret, c)
 		p.Device = &proof
 	}
 	return p
@@ -135,11 +160,9 @@ func (h *handshake) connect(ctx context.Context, c challenge) ([]byte, *Error) {
 		return nil, &Error{Op: "connect", Kind: KindInvalidParams, Message: "the connect request is larger than the gateway accepts"}
 	}
 	var got frame
-	failed := h.during(ctx, "connect", h.o.ConnectTimeout, func() error {
-		if h.o.Trace != nil {
-			traceFrame(h.o, "sent", request)
-		}
-		// A failed write shows when reading, with the reason the gateway gave for closing.
+	failed := h.during(ctx, "connect", h.o.Limits.ConnectTimeout, func() error {
+		h.o.trace("sent", request)
+		// When this write fails, reading fails, too, and says why the gateway has closed.
 		_ = h.ws.WriteMessage(websocket.TextMessage, request)
 		return h.until(func(f frame) bool {
 			got = f
@@ -155,8 +178,8 @@ func (h *handshake) connect(ctx context.Context, c challenge) ([]byte, *Error) {
 	return got.payload, nil
 }
 
-// connectError is the gateway's answer to a connect it refused. Whatever makes
-// it unavailable at this point is part of its start.
+// connectError is the error of a connect that the gateway refused. A gateway that
+// calls itself unavailable here is still starting, unless it says that it drains.
 func connectError(raw []byte) *Error {
 	e := answerError("connect", raw)
 	if e.Code == "UNAVAILABLE" && e.Kind != KindDraining {
@@ -173,7 +196,7 @@ var (
 	errStrayFrames = errors.New("rpc: too many other frames came instead of the one that was due")
 )
 
-// receive reads until match accepts a frame.
+// receive is until with a time limit.
 func (h *handshake) receive(ctx context.Context, op string, limit time.Duration, match func(frame) bool) *Error {
 	return h.during(ctx, op, limit, func() error { return h.until(match) })
 }
@@ -185,9 +208,7 @@ func (h *handshake) until(match func(frame) bool) error {
 		if h.buf, err = readMessage(h.ws, h.buf); err != nil {
 			return err
 		}
-		if h.o.Trace != nil {
-			traceFrame(h.o, "received", h.buf)
-		}
+		h.o.trace("received", h.buf)
 		if match(parseFrame(h.buf)) {
 			return nil
 		}
@@ -195,7 +216,8 @@ func (h *handshake) until(match func(frame) bool) error {
 	return errStrayFrames
 }
 
-// during runs one step of the handshake, which ends when ctx or the limit does.
+// during runs one step of the handshake and closes the connection when ctx ends or
+// the limit is over.
 func (h *handshake) during(ctx context.Context, op string, limit time.Duration, step func() error) *Error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -227,7 +249,7 @@ func handshakeClosed(op string, err error) *Error {
 	return e
 }
 
-// accept makes the session of a hello-ok payload.
+// accept reads a hello-ok payload and makes the session.
 func (h *handshake) accept(payload []byte) (*Session, *Error) {
 	hello, deviceToken, err := parseHello(payload)
 	if err != nil {
@@ -238,42 +260,19 @@ func (h *handshake) accept(payload []byte) (*Session, *Error) {
 			Message: fmt.Sprintf("the gateway chose protocol %d, we speak %d to %d", hello.Protocol, MinProtocol, MaxProtocol)}
 	}
 	h.keep(deviceToken)
-	limit := min(max(hello.Policy.MaxPayload, defaultMaxPayload), maxReadLimit)
-	h.ws.SetReadLimit(limit + readSlack)
-	s := &Session{
-		o: h.o, ws: h.ws, wire: h.wire, hello: hello,
-		methods: make(map[string]bool, len(hello.Features.Methods)),
-		slots:   make(chan struct{}, h.o.MaxInFlight),
-		kick:    make(chan struct{}, 1),
-		armed:   make(chan struct{}, 1),
-		alive:   make(chan struct{}, 1),
-		nextID:  1, // connect was 1
-		pending: map[uint64]*call{},
-		pongs:   map[uint64]chan struct{}{},
-		names:   map[string]string{},
-		ending:  make(chan struct{}),
-		done:    make(chan struct{}),
-	}
-	if hello.Policy.MaxPayload > 0 {
-		s.maxRequest = max(hello.Policy.MaxPayload-requestOverhead, 1)
-	}
-	for _, m := range hello.Features.Methods {
-		s.methods[m] = true
-	}
-	s.record.tokenErr = h.tokenErr
+	h.ws.SetReadLimit(min(max(hello.Policy.MaxPayload, defaultMaxPayload), maxFrame-readSlack) + readSlack)
+	s := newSession(h, hello)
+	h.o.OnSession(s)
 	s.start(h.buf)
 	h.o.OnPhase(PhaseAccepted)
 	return s, nil
 }
 
-// maxReadLimit bounds what a policy can make us read in one frame, in bytes.
-const maxReadLimit = 256 << 20
-
-// keep stores the device token that came with a hello, when it is new.
+// keep saves the device token that came with hello-ok, if it is a new one.
 func (h *handshake) keep(token string) {
-	h.o.Redactor.Add(token)
+	h.o.Redactor.AddIssued(token)
 	if h.tokenKey == "" || token == "" || token == h.deviceToken {
 		return
 	}
-	h.tokenErr = errors.Join(h.tokenErr, h.o.DeviceTokens.Save(h.tokenKey, token))
+	h.tokenErr = errors.Join(h.tokenErr, h.o.Credentials.DeviceTokens.Save(h.tokenKey, token))
 }

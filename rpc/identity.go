@@ -17,13 +17,14 @@ import (
 	"time"
 )
 
-// Identity is a device's Ed25519 key. The gateway knows the device by the hash
-// of its public key, so the key is created once and kept for ever (K1).
+// Identity is the Ed25519 key of a device. The gateway knows a device by the hash of
+// its public key, so a program makes the key once and keeps it. The zero Identity has
+// no key: Dial refuses it, and its DeviceID is empty.
 type Identity struct {
 	key ed25519.PrivateKey
 }
 
-// NewIdentity creates an identity that is not kept.
+// NewIdentity makes a new identity in memory. The gateway will see a new device.
 func NewIdentity() (*Identity, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -32,40 +33,62 @@ func NewIdentity() (*Identity, error) {
 	return &Identity{key: key}, nil
 }
 
-// LoadReport says what LoadOrCreateIdentity had to do.
+// LoadReport says what [LoadOrCreateIdentity] had to do. It is zero when the identity
+// was there, also when another process has just made it.
 type LoadReport struct {
-	Created    bool   // there was no usable identity, a new one was made
-	MovedAside string // where the corrupt file was moved to; empty: there was none
-	Corrupt    error  // what was wrong with it
+	Created    bool   // this call has made a new identity
+	MovedAside string // path to which this call has moved a corrupt file; empty when there was none
+	Corrupt    error  // what was wrong with that file
 }
 
-// LoadOrCreateIdentity reads the identity file at path, a PKCS #8 key in PEM,
-// or creates it with mode 0600. A corrupt file is moved aside, reported and
-// replaced (B3). One that cannot be read, or that others can read, is left
-// alone: the error says what to do.
+// LoadOrCreateIdentity reads the identity file at path, which holds a PKCS #8 key in
+// PEM, or creates it with mode 0600. A corrupt file is moved aside, reported and
+// replaced. A file that cannot be read, or that other users can read (then the error
+// wraps a [*PermissionError]), is left as it is. When several processes do this at
+// once, one of them creates the file, and all return the same identity.
 func LoadOrCreateIdentity(path string) (*Identity, LoadReport, error) {
-	var report LoadReport
 	id, err := loadIdentity(path)
-	var corrupt *corruptError
-	switch {
-	case err == nil:
-		return id, report, nil
-	case errors.As(err, &corrupt):
-		report.Corrupt = err
-		if report.MovedAside, err = moveAside(path); err != nil {
-			return nil, report, fmt.Errorf("identity: %w, and it cannot be moved aside: %w", report.Corrupt, err)
-		}
-	case !errors.Is(err, fs.ErrNotExist):
+	if err == nil {
+		return id, LoadReport{}, nil
+	}
+	if !replaceable(err) {
+		return nil, LoadReport{}, fmt.Errorf("identity: %w", err)
+	}
+	var report LoadReport
+	err = withLock(path, func() (err error) {
+		id, report, err = replaceIdentity(path)
+		return err
+	})
+	if err != nil {
 		return nil, report, fmt.Errorf("identity: %w", err)
 	}
-	if id, err = createIdentity(path); err != nil {
-		return nil, report, fmt.Errorf("identity: %w", err)
-	}
-	report.Created = true
 	return id, report, nil
 }
 
-// corruptError says that an identity file was read, but holds no identity.
+// replaceable reports whether a new file is the remedy for err.
+func replaceable(err error) bool {
+	var corrupt *corruptError
+	return errors.As(err, &corrupt) || errors.Is(err, fs.ErrNotExist)
+}
+
+// replaceIdentity reads the file again, because another process may have made it
+// meanwhile, and otherwise makes a new one. The caller holds the lock of path.
+func replaceIdentity(path string) (id *Identity, report LoadReport, err error) {
+	id, err = loadIdentity(path)
+	if err == nil || !replaceable(err) {
+		return id, report, err
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		report.Corrupt = err
+		if report.MovedAside, err = moveAside(path); err != nil {
+			return nil, report, fmt.Errorf("%w, and it cannot be moved aside: %w", report.Corrupt, err)
+		}
+	}
+	id, report.Created, err = createIdentity(path)
+	return id, report, err
+}
+
+// corruptError says that an identity file can be read, but holds no identity.
 type corruptError struct {
 	path string
 	err  error
@@ -85,23 +108,22 @@ func loadIdentity(path string) (*Identity, error) {
 	return id, nil
 }
 
-// createIdentity makes a new identity, unless another process is faster: then
-// that one's is the one.
-func createIdentity(path string) (*Identity, error) {
-	id, err := NewIdentity()
-	if err != nil {
-		return nil, err
+// createIdentity makes a new identity file. When a process that does not use the lock
+// has made one at the same moment, it reads that one.
+func createIdentity(path string) (id *Identity, created bool, err error) {
+	if id, err = NewIdentity(); err != nil {
+		return nil, false, err
 	}
 	encoded, err := id.encode()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if err := writePrivate(path, encoded, false); errors.Is(err, fs.ErrExist) {
-		return loadIdentity(path)
-	} else if err != nil {
-		return nil, err
+	err = writePrivate(path, encoded, false)
+	if errors.Is(err, fs.ErrExist) {
+		id, err = loadIdentity(path)
+		return id, false, err
 	}
-	return id, nil
+	return id, err == nil, err
 }
 
 const pemType = "PRIVATE KEY"
@@ -136,7 +158,10 @@ func moveAside(path string) (string, error) {
 	return aside, os.Rename(path, aside)
 }
 
-// secret is the private key as it stands in the identity file.
+// usable reports whether the identity has a key.
+func (id *Identity) usable() bool { return id != nil && len(id.key) == ed25519.PrivateKeySize }
+
+// secret is the private key as the identity file holds it, for the redactor.
 func (id *Identity) secret() string {
 	encoded, err := id.encode()
 	if err != nil {
@@ -148,28 +173,32 @@ func (id *Identity) secret() string {
 
 func (id *Identity) publicKey() ed25519.PublicKey { return id.key.Public().(ed25519.PublicKey) }
 
-// DeviceID is the SHA-256 of the raw public key in hex: the gateway's name for this device.
+// DeviceID is the gateway's name for this device: the SHA-256 of the raw public key, in
+// hexadecimal. It is no secret.
 func (id *Identity) DeviceID() string {
+	if !id.usable() {
+		return ""
+	}
 	sum := sha256.Sum256(id.publicKey())
 	return hex.EncodeToString(sum[:])
 }
 
-// String names the device, never the key.
+// String names the device and does not show the key.
 func (id *Identity) String() string { return "device " + id.DeviceID() }
 
 // GoString keeps the key out of %#v.
 func (id *Identity) GoString() string { return id.String() }
 
-// signatureFormat is the layout of what is signed. All measured gateways take
-// both; v2 is kept for one that takes only that.
+// signatureFormat says which values are signed. All measured gateways accept both
+// formats; v2 is here for a gateway that accepts only v2.
 type signatureFormat string
 
 const (
 	signatureV2 signatureFormat = "v2"
-	signatureV3 signatureFormat = "v3" // v2 and platform, deviceFamily
+	signatureV3 signatureFormat = "v3" // the values of v2, then platform and deviceFamily
 )
 
-// deviceProof is the device part of connect.
+// deviceProof is the field device of a connect request.
 type deviceProof struct {
 	ID        string `json:"id"`
 	PublicKey string `json:"publicKey"`
@@ -178,8 +207,8 @@ type deviceProof struct {
 	Nonce     string `json:"nonce"`
 }
 
-// prove signs the challenge. It is dated with the gateway's own clock, so that
-// a wrong local clock does not matter.
+// prove signs the challenge. The signature bears the time of the gateway's clock, as the
+// challenge tells it, so that a wrong clock on this machine does not matter.
 func (id *Identity) prove(format signatureFormat, who ClientInfo, token string, c challenge) deviceProof {
 	proof := deviceProof{
 		ID:        id.DeviceID(),
@@ -200,5 +229,6 @@ func (id *Identity) prove(format signatureFormat, who ClientInfo, token string, 
 	return proof
 }
 
-// normalized is how the gateway writes platform and device family before it checks the signature.
+// normalized writes platform and device family as the gateway does before it checks the
+// signature.
 func normalized(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -52,6 +53,78 @@ func TestK1_ConcurrentCreatorsAgree(t *testing.T) {
 	for id := range ids {
 		if id != first {
 			t.Error("two identities: ", id, first)
+		}
+	}
+}
+
+// TestXR9_LoadersOfACorruptIdentityAgree: one replaces it, and nothing but the
+// corrupt file is left behind.
+func TestXR9_LoadersOfACorruptIdentityAgree(t *testing.T) {
+	const rounds, loaders = 20, 16
+	type loaded struct {
+		id     string
+		report rpc.LoadReport
+		err    error
+	}
+	for name, content := range map[string][]byte{"corrupt": []byte("garbage"), "missing": nil} {
+		for range rounds {
+			path := filepath.Join(t.TempDir(), "identity.pem")
+			if content != nil {
+				if err := os.WriteFile(path, content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			all := make(chan loaded, loaders)
+			var wg sync.WaitGroup
+			for range loaders {
+				wg.Go(func() {
+					id, report, err := rpc.LoadOrCreateIdentity(path)
+					all <- loaded{id.DeviceID(), report, err}
+				})
+			}
+			wg.Wait()
+			close(all)
+			created, moved, ids := 0, 0, map[string]bool{}
+			for l := range all {
+				if l.err != nil {
+					t.Fatal(name, l.err)
+				}
+				ids[l.id] = true
+				if l.report.Created {
+					created++
+				}
+				if l.report.MovedAside != "" {
+					moved++
+				}
+			}
+			want := map[string]int{"corrupt": 1}[name]
+			if len(ids) != 1 || created != 1 || moved != want {
+				t.Fatalf("%s: %d identities, created %d times, moved aside %d times", name, len(ids), created, moved)
+			}
+			left, err := filepath.Glob(path + ".corrupt-*")
+			if again, _, loadErr := rpc.LoadOrCreateIdentity(path); err != nil || loadErr != nil || !ids[again.DeviceID()] || len(left) != want {
+				t.Fatal(name, left, err, loadErr)
+			}
+		}
+	}
+}
+
+// TestXR9_TokensOfSeveralStoresAreKept: each process has a store of its own.
+func TestXR9_TokensOfSeveralStoresAreKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.json")
+	const stores = 16
+	var wg sync.WaitGroup
+	for i := range stores {
+		wg.Go(func() {
+			if err := rpc.NewFileDeviceTokens(path).Save(fmt.Sprint("key ", i), "token"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range stores {
+		if token, err := rpc.NewFileDeviceTokens(path).Load(fmt.Sprint("key ", i)); err != nil || token != "token" {
+			t.Error(i, token, err)
 		}
 	}
 }

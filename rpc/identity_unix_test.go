@@ -59,3 +59,33 @@ func TestB3_IdentityPipe(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// TestXR11_KeysThatOthersCanReadOrWriteAreRefused, whoever the others are.
+func TestXR11_KeysThatOthersCanReadOrWriteAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "identity.pem")
+	if _, _, err := rpc.LoadOrCreateIdentity(path); err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []os.FileMode{0o640, 0o620, 0o610, 0o604, 0o602, 0o601, 0o660, 0o666, 0o644} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := rpc.LoadOrCreateIdentity(path)
+		var open *rpc.PermissionError
+		if !errors.As(err, &open) || open.Mode.Perm() != mode {
+			t.Errorf("mode %04o: %v", mode, err)
+		}
+	}
+	for _, mode := range []os.FileMode{0o600, 0o400} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := rpc.LoadOrCreateIdentity(path); err != nil {
+			t.Errorf("mode %04o: %v", mode, err)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Error("something is left behind: ", left, err)
+	}
+}

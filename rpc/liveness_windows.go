@@ -2,10 +2,9 @@ package rpc
 
 import "time"
 
-// Windows suspends and throttles background processes more freely, so silence
-// is given more time there (F1).
+// The defaults are longer here, because Windows suspends and throttles background
+// processes more often, so that longer silences are normal.
 const (
 	defaultPingInterval = 60 * time.Second
 	defaultPongTimeout  = 25 * time.Second
-	defaultMaxMisses    = 5
 )

@@ -1,85 +1,179 @@
 package rpc
 
 import (
-	"context"
 	"log/slog"
-	"net"
 	"runtime"
 	"time"
+
+	"clawtray/rpc/redact"
 )
 
-// Options say where to connect, as whom, and how patiently. Zero values mean
-// the defaults named.
+// Options say which gateway to connect to, as whom, and how patiently. Only
+// Gateway.URL is required; every other zero value means the default named there.
 type Options struct {
-	URL   string // "ws://127.0.0.1:18789"; wss works too
-	Token string // the shared gateway token; may be empty
+	Gateway     Gateway     // where the gateway is, and why it may be trusted
+	Credentials Credentials // what the client signs in with; empty for a gateway that asks for nothing
+	Client      ClientInfo  // how the client introduces itself
+	Limits      Limits      // timeouts, and how many calls at once
 
-	// TrustPeer says that whoever listens at URL is proved to be the caller's
-	// own gateway, or was configured by the user (K4). Without it neither Token
-	// nor a device token is sent: when one would be needed the attempt ends
-	// after the challenge with KindUntrusted.
-	TrustPeer bool
+	// OnPhase is called on the goroutine that dials, at each step of an attempt.
+	// nil is not called.
+	OnPhase func(Phase)
 
-	Identity     *Identity    // the device's key; nil connects without a device
-	DeviceTokens DeviceTokens // where issued device tokens are kept; nil keeps none
-	Client       ClientInfo   // who we say we are
+	// OnSession is called on the goroutine that dials, after the gateway has
+	// accepted the connection and before any event is read from it. A caller who
+	// subscribes here sees every event. It gets the session that Dial returns
+	// afterwards. It must return soon, and it must not wait for a call or use Close
+	// or Abort: the session reads nothing until it has returned.
+	OnSession func(*Session)
 
-	// DialContext opens the TCP connection. The default dials directly: a
-	// proxy is never used.
-	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
-	OnPhase     func(Phase) // called on the dialling goroutine
-
-	ChallengeTimeout time.Duration // for the upgrade, and again for the challenge; 10 s
-	ConnectTimeout   time.Duration // for the answer to connect; 20 s
-	CallTimeout      time.Duration // for the answer to a call; 30 s
-	PingInterval     time.Duration // silence before a ping, and between pings; 30 s, Windows 60 s
-	PongTimeout      time.Duration // for any sign of life after a ping; 12 s, Windows 25 s
-	MaxMisses        int           // pings without an answer until Unresponsive; 3, Windows 5
-	MaxInFlight      int           // calls in flight, the rest wait their turn; 64
-
-	// OnSilence is called when the number of missed pings changes. It runs on
-	// the session's own goroutine: it must return soon and must not call Close or Abort.
+	// OnSilence is called when the number of missed pings changes. It runs on a
+	// goroutine of the session: it must return soon and must not use Close or Abort.
 	OnSilence func(Silence)
 
-	Trace    *slog.Logger // gets every frame, redacted, at debug level; nil is off
-	Redactor *Redactor    // knows the secrets of logs and traces; default: one that knows this connection's
+	// Trace gets every frame at debug level, without its secrets. nil traces nothing.
+	Trace *slog.Logger
+
+	// Redactor removes secrets from traces and from Stats, and learns those of this
+	// connection. nil makes one for this connection alone.
+	Redactor *redact.Redactor
 }
 
-// String names the gateway, never the token.
-func (o Options) String() string { return "options for " + o.URL }
+// String names the gateway and never shows a secret.
+func (o Options) String() string { return "options for " + o.Gateway.String() }
 
-// GoString keeps the token out of %#v.
+// GoString keeps secrets out of %#v.
 func (o Options) GoString() string { return o.String() }
 
+// Credentials are what the client signs in with. Set Token or Password, not both.
+type Credentials struct {
+	// Token is the shared secret of the gateway (gateway.auth.token in OpenClaw's
+	// configuration).
+	Token string
+
+	// Password is what a gateway in password mode asks for, and what a gateway
+	// behind a trusted proxy accepts from its own machine.
+	Password string
+
+	// Identity is the key of this device. nil connects without a device.
+	Identity *Identity
+
+	// DeviceTokens keeps the tokens that gateways issue to this device, and gives
+	// back the one to use first. nil keeps none.
+	DeviceTokens DeviceTokens
+}
+
+// String says nothing about the secrets.
+func (Credentials) String() string { return "credentials" }
+
+// GoString keeps secrets out of %#v.
+func (c Credentials) GoString() string { return c.String() }
+
+// Limits bound how long the client waits and how much it asks at once. Dial
+// refuses negative values, and durations over 10 years, with KindInvalidParams.
+type Limits struct {
+	ChallengeTimeout time.Duration // for the WebSocket upgrade, and again for the challenge; default 10 s
+	ConnectTimeout   time.Duration // for the answer to connect; default 20 s
+	CallTimeout      time.Duration // for a call, including its wait for a turn; default 30 s
+
+	// PingInterval is the silence after which a ping is sent, and the time between
+	// pings while the silence lasts; default 30 s, on Windows 60 s.
+	PingInterval time.Duration
+	// PongTimeout is how long after a ping something must arrive; default 12 s, on
+	// Windows 25 s.
+	PongTimeout time.Duration
+
+	// MaxInFlight is how many calls may wait for an answer; further calls wait for
+	// their turn. Default 64.
+	MaxInFlight int
+}
+
 // ClientInfo is how the client introduces itself. The gateway accepts only
-// certain values of ID and Mode (measured, 2026.9.6).
+// certain values of ID and Mode (measured on OpenClaw 2026.9.6).
 type ClientInfo struct {
-	ID           string   // "gateway-client"
-	Version      string   // "dev"
-	Platform     string   // "linux", "darwin", "win32"
-	DeviceFamily string   // empty
-	Mode         string   // "ui" with an Identity, else "backend": the modes that get their scopes in all versions that give them
-	Role         string   // "operator"
-	Scopes       []string // all operator scopes
-	UserAgent    string   // "<ID>/<Version>"
+	ID           string   // default "gateway-client"
+	Version      string   // default "dev"
+	Platform     string   // default "linux", "darwin" or "win32", as Node names the system
+	DeviceFamily string   // default empty
+	Mode         string   // default "ui" with an Identity, otherwise "backend"; in these modes gateways grant the scopes that are asked for
+	Role         string   // default "operator"
+	Scopes       []string // default all operator scopes: read, write, admin, approvals and pairing
+	Caps         []string // what the client can do beyond the basics; default none
+	UserAgent    string   // default "<ID>/<Version>"
+}
+
+// maxPatience bounds every duration of Limits, so that sums of them cannot overflow.
+const maxPatience = 10 * 365 * 24 * time.Hour
+
+// check says what is wrong in o that no default can mend.
+func (o Options) check() *Error {
+	_, wrong := o.Gateway.parse()
+	switch {
+	case wrong != "":
+	case o.Credentials.Identity != nil && !o.Credentials.Identity.usable():
+		wrong = "Credentials.Identity holds no key: use NewIdentity or LoadOrCreateIdentity"
+	case o.Credentials.Token != "" && o.Credentials.Password != "":
+		wrong = "Credentials.Token and Credentials.Password exclude each other"
+	default:
+		wrong = o.Limits.wrong()
+	}
+	if wrong == "" {
+		return nil
+	}
+	return &Error{Op: "dial", Kind: KindInvalidParams, Message: wrong}
+}
+
+// wrong says which limit makes no sense, or "".
+func (l Limits) wrong() string {
+	for name, d := range map[string]time.Duration{"ChallengeTimeout": l.ChallengeTimeout, "ConnectTimeout": l.ConnectTimeout,
+		"CallTimeout": l.CallTimeout, "PingInterval": l.PingInterval, "PongTimeout": l.PongTimeout} {
+		if d < 0 || d > maxPatience {
+			return "Limits." + name + " must be between 0, which means the default, and 10 years"
+		}
+	}
+	if l.MaxInFlight < 0 {
+		return "Limits.MaxInFlight must not be negative"
+	}
+	return ""
 }
 
 // withDefaults returns o with all defaults filled in.
 func (o Options) withDefaults() Options {
-	setDefault(&o.ChallengeTimeout, defaultChallengeTimeout)
-	setDefault(&o.ConnectTimeout, defaultConnectTimeout)
-	setDefault(&o.CallTimeout, defaultCallTimeout)
-	setDefault(&o.PingInterval, defaultPingInterval)
-	setDefault(&o.PongTimeout, defaultPongTimeout)
-	setDefault(&o.MaxMisses, defaultMaxMisses)
-	setDefault(&o.MaxInFlight, defaultMaxInFlight)
-	c := &o.Client
+	o.Limits = o.Limits.withDefaults()
+	o.Client = o.Client.withDefaults(o.Credentials.Identity != nil)
+	if o.OnPhase == nil {
+		o.OnPhase = func(Phase) {}
+	}
+	if o.OnSession == nil {
+		o.OnSession = func(*Session) {}
+	}
+	if o.OnSilence == nil {
+		o.OnSilence = func(Silence) {}
+	}
+	if o.Redactor == nil {
+		o.Redactor = redact.New()
+	}
+	o.Redactor.Add(o.Credentials.Token, o.Credentials.Password)
+	return o
+}
+
+func (l Limits) withDefaults() Limits {
+	setDefault(&l.ChallengeTimeout, defaultChallengeTimeout)
+	setDefault(&l.ConnectTimeout, defaultConnectTimeout)
+	setDefault(&l.CallTimeout, defaultCallTimeout)
+	setDefault(&l.PingInterval, defaultPingInterval)
+	setDefault(&l.PongTimeout, defaultPongTimeout)
+	setDefault(&l.MaxInFlight, defaultMaxInFlight)
+	return l
+}
+
+func (c ClientInfo) withDefaults(device bool) ClientInfo {
 	mode, platform := "backend", runtime.GOOS
-	if o.Identity != nil {
+	if device {
 		mode = "ui"
 	}
 	if platform == "windows" {
-		platform = "win32" // what Node calls it
+		platform = "win32" // Node's name for it
 	}
 	setDefault(&c.ID, "gateway-client")
 	setDefault(&c.Version, "dev")
@@ -90,17 +184,7 @@ func (o Options) withDefaults() Options {
 	if c.Scopes == nil {
 		c.Scopes = []string{"operator.read", "operator.write", "operator.admin", "operator.approvals", "operator.pairing"}
 	}
-	if o.DialContext == nil {
-		o.DialContext = (&net.Dialer{KeepAlive: -1}).DialContext // pings tell more than TCP's keep-alive
-	}
-	if o.OnPhase == nil {
-		o.OnPhase = func(Phase) {}
-	}
-	if o.Redactor == nil {
-		o.Redactor = NewRedactor()
-	}
-	o.Redactor.Add(o.Token)
-	return o
+	return c
 }
 
 func setDefault[T comparable](field *T, value T) {

@@ -2,6 +2,6 @@ package rpc
 
 import "io/fs"
 
-// readableByOthers is always false: what protects a file in a user's profile
-// is the profile's access list, which mode bits do not show.
+// readableByOthers is false, because the mode does not say who can read a file here. The
+// access list of the user's profile protects the file.
 func readableByOthers(fs.FileInfo) bool { return false }

@@ -5,105 +5,115 @@ import (
 	"encoding/json"
 	"io"
 	"mime"
-	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
 
-// maxProbeBody bounds what is read of a probe's answer, in bytes; real ones are below 1 KiB.
+// maxProbeBody bounds what is read of a probe's answer, in bytes. Real answers have
+// less than 1 KiB.
 const maxProbeBody = 64 << 10
 
-// DialFunc opens a connection, as Options.DialContext does.
-type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
-
-// Health is what /healthz says.
+// Health is the answer to /healthz (measured on OpenClaw 2026.3 to 2026.9).
 type Health struct {
-	Gateway bool // it answers as a gateway does
-	Live    bool // "ok": true; also while the gateway drains
-	HTTP    int  // status code
+	Gateway bool // the answer is that of a gateway: JSON with "ok" and "status":"live"
+	Live    bool // it is a gateway and "ok" is true; a gateway that drains is live, too
+	HTTP    int  // HTTP status code
 }
 
-// Startup is what /startupz says. Gateways before 2026.8 answer with an HTML
-// page instead (measured): Known is false then.
+// Startup is the answer to /startupz. Gateways before OpenClaw 2026.8 answer with
+// an HTML page (measured), and then Known is false.
 type Startup struct {
-	Known   bool
-	Status  string // "starting", "started", "draining"
-	Pending string // what it waits for, such as "startup-sidecars"
-	Version string
-	Uptime  time.Duration // since the last start, in-process restarts included
-	HTTP    int
+	Known   bool          // the answer is that of a gateway
+	Status  string        // "starting", "started" or "draining"
+	Pending string        // what the start waits for, such as "startup-sidecars"
+	Version string        // version of OpenClaw, such as "2026.9.6"
+	Uptime  time.Duration // since the last start; a restart within the process counts as one
+	HTTP    int           // HTTP status code
 }
 
-// Readiness is what /readyz says.
+// startupStatuses are the statuses that gateways send (measured). An answer with
+// any other comes from another program.
+var startupStatuses = []string{"starting", "started", "draining"}
+
+// Readiness is the answer to /readyz (measured on OpenClaw 2026.3 to 2026.9).
 type Readiness struct {
-	Known      bool
-	Ready      bool
-	Failing    []string // why not: "startup-sidecars", "gateway-draining" ...
-	Suppressed []string // channels the gateway's crash-loop breaker keeps off (B10)
-	Uptime     time.Duration
-	HTTP       int
+	Known      bool          // the answer is that of a gateway
+	Ready      bool          // the gateway takes work
+	Failing    []string      // why it does not: "startup-sidecars", "gateway-draining" and others
+	Suppressed []string      // channels that the gateway keeps off after crashes in a row
+	Uptime     time.Duration // since the last start; a restart within the process counts as one
+	HTTP       int           // HTTP status code
 }
 
-// Healthz asks base ("http://127.0.0.1:18789") whether a gateway answers
-// there. No secret is sent and no proxy is used; dial may be nil. The error is
-// an [*Error] of KindTransport when nobody answers HTTP; any HTTP answer is a result.
-func Healthz(ctx context.Context, base string, dial DialFunc) (Health, error) {
+// Healthz asks the server at g.URL, with an HTTP GET of /healthz, whether it is a
+// gateway. It sends no secret, so Trusted and Verify do not matter, and it ignores
+// the path of g.URL. Every HTTP answer is a result, also that of another program.
+// The error is an [*Error]: KindTransport when no HTTP answer comes before ctx
+// ends, KindInvalidParams when g.URL is no address of a gateway.
+func (g Gateway) Healthz(ctx context.Context) (Health, error) {
 	var body struct {
 		OK     *bool  `json:"ok"`
 		Status string `json:"status"`
 	}
-	code, isJSON, err := probe(ctx, base, "/healthz", dial, &body)
-	known := isJSON && body.OK != nil
+	code, isJSON, err := g.get(ctx, "/healthz", &body)
+	known := isJSON && body.OK != nil && body.Status == "live" // many servers answer {"ok":true}
 	return Health{Gateway: known, Live: known && *body.OK, HTTP: code}, err
 }
 
-// Startupz asks base how far the gateway's start has come.
-func Startupz(ctx context.Context, base string, dial DialFunc) (Startup, error) {
+// Startupz asks with a GET of /startupz how far the gateway's start has come. What
+// [Gateway.Healthz] says about secrets and errors holds here, too.
+func (g Gateway) Startupz(ctx context.Context) (Startup, error) {
 	var body struct {
 		Status        string  `json:"status"`
 		PendingReason string  `json:"pendingReason"`
 		Version       string  `json:"version"`
 		UptimeMs      float64 `json:"uptimeMs"`
 	}
-	code, isJSON, err := probe(ctx, base, "/startupz", dial, &body)
-	return Startup{Known: isJSON && body.Status != "", Status: body.Status, Pending: body.PendingReason,
+	code, isJSON, err := g.get(ctx, "/startupz", &body)
+	return Startup{Known: isJSON && slices.Contains(startupStatuses, body.Status), Status: body.Status, Pending: body.PendingReason,
 		Version: body.Version, Uptime: milliseconds(body.UptimeMs), HTTP: code}, err
 }
 
-// Readyz asks base whether the gateway is ready for work.
-func Readyz(ctx context.Context, base string, dial DialFunc) (Readiness, error) {
+// Readyz asks with a GET of /readyz whether the gateway is ready for work. What
+// [Gateway.Healthz] says about secrets and errors holds here, too.
+func (g Gateway) Readyz(ctx context.Context) (Readiness, error) {
 	var body struct {
 		Ready      *bool    `json:"ready"`
 		Failing    []string `json:"failing"`
 		Suppressed []string `json:"suppressed"`
 		UptimeMs   float64  `json:"uptimeMs"`
 	}
-	code, isJSON, err := probe(ctx, base, "/readyz", dial, &body)
+	code, isJSON, err := g.get(ctx, "/readyz", &body)
 	known := isJSON && body.Ready != nil
 	return Readiness{Known: known, Ready: known && *body.Ready, Failing: body.Failing, Suppressed: body.Suppressed,
 		Uptime: milliseconds(body.UptimeMs), HTTP: code}, err
 }
 
-// maxUptime keeps nonsense out of durations.
+// maxUptime bounds the uptime that an answer may claim, so that it fits a Duration.
 const maxUptime = 100 * 365 * 24 * time.Hour
 
 func milliseconds(ms float64) time.Duration {
 	return time.Duration(min(max(ms, 0), float64(maxUptime.Milliseconds())) * float64(time.Millisecond))
 }
 
-// probe makes one GET and decodes a JSON answer into body.
-func probe(ctx context.Context, base, path string, dial DialFunc, body any) (code int, isJSON bool, err error) {
-	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
+// get makes one GET and decodes a JSON answer into body. isJSON reports whether the
+// answer was JSON of that shape.
+func (g Gateway) get(ctx context.Context, path string, body any) (code int, isJSON bool, err error) {
+	u, wrong := g.parse()
+	if wrong != "" {
+		return 0, false, &Error{Op: path, Kind: KindInvalidParams, Message: wrong}
 	}
-	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true, MaxResponseHeaderBytes: maxProbeBody}
-	defer transport.CloseIdleConnections()
-	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+path, nil)
+	u = &url.URL{Scheme: strings.Replace(u.Scheme, "ws", "http", 1), Host: u.Host, Path: path}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return 0, false, &Error{Op: path, Kind: KindInvalidParams, Err: err}
 	}
+	transport := &http.Transport{DialContext: g.dial, TLSClientConfig: g.TLSConfig, DisableKeepAlives: true, MaxResponseHeaderBytes: maxProbeBody}
+	defer transport.CloseIdleConnections()
+	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
 	if err != nil {
 		return 0, false, &Error{Op: path, Kind: KindTransport, Err: err}

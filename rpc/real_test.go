@@ -34,13 +34,15 @@ const realStart = 2 * time.Minute
 type realGateway struct {
 	cmd  *exec.Cmd
 	url  string
-	http string
 	done chan struct{} // closed when the process has ended
 }
 
 func eachReal(t *testing.T, test func(t *testing.T, gw *realGateway)) {
 	for _, runtime := range realRuntimes {
 		t.Run(runtime.version, func(t *testing.T) {
+			if testing.Short() && runtime != realRuntimes[0] {
+				t.Skip("make check runs it with the old version, too")
+			}
 			node, openclaw := os.Getenv(runtime.node), os.Getenv(runtime.openclaw)
 			if node == "" || openclaw == "" {
 				message := fmt.Sprintf("OpenClaw %s is not given: set %s and %s, or run \"make test\", which installs it", runtime.version, runtime.node, runtime.openclaw)
@@ -61,7 +63,6 @@ func startReal(t *testing.T, node, openclaw string) *realGateway {
 	gw := &realGateway{
 		cmd:  exec.Command(node, openclaw, "gateway", "--port", port, "--bind", "loopback", "--allow-unconfigured"),
 		url:  "ws://127.0.0.1:" + port,
-		http: "http://127.0.0.1:" + port,
 		done: make(chan struct{}),
 	}
 	gw.cmd.Env = []string{
@@ -111,7 +112,7 @@ func (gw *realGateway) waitListening(t *testing.T) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if health, err := rpc.Healthz(ctx, gw.http, nil); err == nil && health.Gateway && health.Live {
+		if health, err := (rpc.Gateway{URL: gw.url}).Healthz(ctx); err == nil && health.Gateway && health.Live {
 			return
 		}
 		select {
@@ -127,7 +128,7 @@ func (gw *realGateway) waitListening(t *testing.T) {
 // connect waits for a session as a supervisor does: through refusals too.
 func (gw *realGateway) connect(t *testing.T, o rpc.Options) *rpc.Session {
 	t.Helper()
-	o.URL, o.TrustPeer = gw.url, true
+	o.Gateway.URL, o.Gateway.Trusted = gw.url, true
 	ctx, cancel := context.WithTimeout(t.Context(), realStart)
 	defer cancel()
 	for {
@@ -150,9 +151,10 @@ func TestReal_ConnectCallRestartStop(t *testing.T) {
 			t.Fatal(err)
 		}
 		tokens := rpc.NewFileDeviceTokens(filepath.Join(t.TempDir(), "tokens.json"))
-		o := rpc.Options{Token: secret, Identity: id, DeviceTokens: tokens}
+		o := rpc.Options{Credentials: rpc.Credentials{Token: secret, Identity: id, DeviceTokens: tokens}}
 		s := gw.connect(t, o)
 		realHello(t, s)
+		realFirstEvents(t, gw, o)
 		realAuth(t, gw, o)
 		realCalls(t, s)
 		realFrames(t, gw, o, s)
@@ -175,26 +177,38 @@ func realHello(t *testing.T, s *rpc.Session) {
 	}
 }
 
+// realFirstEvents: what the gateway sends directly after hello reaches whoever
+// subscribes in OnSession.
+func realFirstEvents(t *testing.T, gw *realGateway, o rpc.Options) {
+	var all *rpc.Subscription
+	o.OnSession = func(s *rpc.Session) { all = s.Subscribe(100) }
+	s := gw.connect(t, o)
+	defer s.Close()
+	if first, open := <-all.C(); !open || first.Seq != 1 {
+		t.Errorf("the first event: %+v %v", first, s.Err())
+	}
+}
+
 // realAuth: the kept device token is enough, and what a wrong token, signature and device token do.
 func realAuth(t *testing.T, gw *realGateway, o rpc.Options) {
 	withoutShared := o
-	withoutShared.Token = ""
+	withoutShared.Credentials.Token = ""
 	gw.connect(t, withoutShared).Close() // K1, I4: by the device token alone
 
 	spoiled := o
-	spoiled.DeviceTokens = rpc.NewFileDeviceTokens(filepath.Join(t.TempDir(), "tokens.json"))
-	key := o.Identity.DeviceID() + "@" + strings.TrimPrefix(gw.url, "ws://") + "/operator"
-	if err := spoiled.DeviceTokens.Save(key, "not-a-device-token"); err != nil {
+	spoiled.Credentials.DeviceTokens = rpc.NewFileDeviceTokens(filepath.Join(t.TempDir(), "tokens.json"))
+	key := o.Credentials.Identity.DeviceID() + "@" + strings.TrimPrefix(gw.url, "ws://") + "/operator"
+	if err := spoiled.Credentials.DeviceTokens.Save(key, "not-a-device-token"); err != nil {
 		t.Fatal(err)
 	}
 	gw.connect(t, spoiled).Close() // refused, cleared, then the shared token
-	if kept, err := spoiled.DeviceTokens.Load(key); err != nil || kept == "not-a-device-token" || kept == "" {
+	if kept, err := spoiled.Credentials.DeviceTokens.Load(key); err != nil || kept == "not-a-device-token" || kept == "" {
 		t.Errorf("kept device token: %q, %v", kept, err)
 	}
 
 	// The v3 signature is accepted at once: no second connection in the v2 format.
 	fresh, opened := o, 0
-	fresh.URL, fresh.TrustPeer, fresh.DeviceTokens, fresh.Identity = gw.url, true, nil, newIdentity(t)
+	fresh.Gateway.URL, fresh.Gateway.Trusted, fresh.Credentials.DeviceTokens, fresh.Credentials.Identity = gw.url, true, nil, newIdentity(t)
 	fresh.OnPhase = func(p rpc.Phase) {
 		if p == rpc.PhaseOpened {
 			opened++
@@ -207,7 +221,7 @@ func realAuth(t *testing.T, gw *realGateway, o rpc.Options) {
 	}
 
 	wrong := o
-	wrong.URL, wrong.TrustPeer, wrong.Token, wrong.DeviceTokens = gw.url, true, "wrong-token", nil
+	wrong.Gateway.URL, wrong.Gateway.Trusted, wrong.Credentials.Token, wrong.Credentials.DeviceTokens = gw.url, true, "wrong-token", nil
 	_, err := rpc.Connect(t.Context(), wrong)
 	var e *rpc.Error
 	if !errors.As(err, &e) || e.Kind != rpc.KindAuth || e.DetailsCode != "AUTH_TOKEN_MISMATCH" {
@@ -216,17 +230,17 @@ func realAuth(t *testing.T, gw *realGateway, o rpc.Options) {
 	if rule := rpc.RuleFor(err); rule.Retry || !rule.Notify || rule.Action != rpc.ActionOpenConfig {
 		t.Errorf("%+v", rule)
 	}
-	wrong.Token = ""
+	wrong.Credentials.Token = ""
 	_, err = rpc.Connect(t.Context(), wrong)
 	if !errors.As(err, &e) || e.DetailsCode != "AUTH_TOKEN_MISSING" {
 		t.Errorf("no token: %#v", err)
 	}
-	wrong.Token, wrong.Client.ID = secret, "no-such-client"
+	wrong.Credentials.Token, wrong.Client.ID = secret, "no-such-client"
 	_, err = rpc.Connect(t.Context(), wrong)
 	if !errors.As(err, &e) || e.Kind != rpc.KindInvalidParams {
 		t.Errorf("schema: %#v", err)
 	}
-	bare := rpc.Options{Token: secret} // gateway-client/backend without a device
+	bare := rpc.Options{Credentials: rpc.Credentials{Token: secret}} // gateway-client/backend without a device
 	if s := gw.connect(t, bare); s.Call(t.Context(), "status", nil, nil) != nil {
 		t.Error("no device, mode backend: no scopes")
 	}
@@ -287,7 +301,7 @@ func realPipelined(t *testing.T, s *rpc.Session) {
 	for err := range failures {
 		t.Fatal(err)
 	}
-	if stats := s.Stats(); stats.LateAnswers != 0 || stats.UnknownFrames != 0 {
+	if stats := s.Stats(); stats.Calls.LateAnswers != 0 || stats.UnknownFrames != 0 {
 		t.Errorf("%+v", stats)
 	}
 }

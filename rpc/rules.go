@@ -1,21 +1,22 @@
 package rpc
 
 import (
+	"context"
 	"errors"
 	"slices"
 )
 
-// Action is what a person can do about an error; menus offer it.
+// Action is what a person can do about an error, so that a program can offer it.
 type Action int
 
-// The actions a menu can offer.
+// The actions.
 const (
 	ActionNone          Action = iota
 	ActionOpenDashboard        // look at the gateway's own pages
-	ActionApproveDevice        // approve this device: openclaw devices approve
-	ActionOpenConfig           // correct token or settings in the configuration
+	ActionApproveDevice        // approve this device with "openclaw devices approve"
+	ActionOpenConfig           // correct the token or another setting in the configuration
 	ActionCheckClock           // set this computer's clock
-	ActionUpdate               // update clawtray or OpenClaw
+	ActionUpdate               // update this program or OpenClaw
 )
 
 var actionNames = [...]string{"none", "open-dashboard", "approve-device", "open-config", "check-clock", "update"}
@@ -28,18 +29,18 @@ func (a Action) String() string {
 	return actionNames[a]
 }
 
-// Rule is the advice for one error (H4).
+// Rule is the advice for one sort of error.
 type Rule struct {
-	Code             string // error code or details code this row is for; the kind's name in the default rows
+	Code             string // the error code or details code that this row is for; in a default row, the name of its kind
 	Kind             Kind
-	Retry            bool   // trying again later may help without anybody's doing
-	ClearDeviceToken bool   // the kept device token is no good: forget it
-	Notify           bool   // a person has to know
-	Sentence         string // for that person
-	Action           Action // what they can do
+	Retry            bool   // a later attempt may succeed although nobody does anything
+	ClearDeviceToken bool   // the device token is not valid any more; Dial clears it by itself
+	Notify           bool   // a person has to do something
+	Sentence         string // for people, in English: what is wrong
+	Action           Action // what a person can do
 }
 
-// The sentences several rows share.
+// Sentences that several rows have.
 const (
 	sayToken     = "The gateway does not accept our token. Its own configuration (gateway.auth.token) decides which token is right."
 	sayPassword  = "The gateway wants a password. Put it in as the token, or switch the gateway to token authentication."
@@ -56,9 +57,9 @@ const (
 	sayRestart   = "The gateway is finishing its work before it stops or restarts."
 )
 
-// rules has one row per error code and details code of the protocol: those
-// measured, those the protocol documents name, and those in the gateway's
-// code, OpenClaw 2026.6.11 and 2026.9.6.
+// rules has one row for each error code and details code of the protocol. The codes
+// were measured, or stand in OpenClaw's protocol documents or in the gateway's code
+// (2026.6.11 and 2026.9.6).
 var rules = []Rule{
 	// error.code
 	{"INVALID_REQUEST", KindInvalidParams, false, false, false, "The gateway did not understand the request.", ActionNone},
@@ -113,7 +114,7 @@ var rules = []Rule{
 	{"DEVICE_AUTH_NONCE_MISMATCH", KindSignature, true, false, false, "The gateway's challenge was answered too late.", ActionNone},
 }
 
-// kindRules are the rows for errors without a known code, one per Kind.
+// kindRules are the default rows, one for each Kind, for errors without a known code.
 var kindRules = [...]Rule{
 	KindAnswer:        {Sentence: "The gateway answered with an error."},
 	KindTransport:     {Retry: true, Sentence: "The gateway cannot be reached."},
@@ -132,8 +133,8 @@ var kindRules = [...]Rule{
 	KindUntrusted:     {Notify: true, Sentence: "Somebody answers where the gateway should be, but it is not proved to be ours, so no token was sent."},
 }
 
-// Rules returns a copy of the table: one row per known code, then the default
-// rows, whose Code is the name of their kind.
+// Rules returns the whole table: one row for each known code, then one default row for
+// each Kind, whose Code is the name of the kind.
 func Rules() []Rule {
 	all := slices.Clone(rules)
 	for kind, rule := range kindRules {
@@ -155,7 +156,7 @@ var ruleIndex = func() map[string]int {
 	return index
 }()
 
-// ruleFor finds the row of a details code, else of a code.
+// ruleFor finds the row of a details code, or, when there is none, that of a code.
 func ruleFor(code, details string) (Rule, bool) {
 	for _, c := range []string{details, code} {
 		if i, known := ruleIndex[c]; known {
@@ -165,9 +166,13 @@ func ruleFor(code, details string) (Rule, bool) {
 	return Rule{}, false
 }
 
-// RuleFor returns the advice for any error. It is total: an error without a
-// row gets its kind's default, an unknown kind or no [*Error] at all counts as
-// transport failure. The zero Rule is returned for nil.
+// RuleFor returns the advice for any error:
+//   - for an [*Error], the row of its code, or the default row of its kind;
+//   - for a [*CloseError], the default row for its close code;
+//   - for ErrClosed and context.Canceled, that of KindCanceled;
+//   - for every other error, that of KindTransport.
+//
+// An answer that calls itself retryable always gets Retry. RuleFor(nil) is the zero Rule.
 func RuleFor(err error) Rule {
 	if err == nil {
 		return Rule{}
@@ -175,9 +180,11 @@ func RuleFor(err error) Rule {
 	var e *Error
 	var closed *CloseError
 	switch {
-	case errors.As(err, &e):
+	case errors.As(err, &e) && e != nil:
 	case errors.As(err, &closed):
-		e = &Error{Kind: closeKind(closed.Code)}
+		e = &Error{Kind: closed.kind()}
+	case errors.Is(err, ErrClosed), errors.Is(err, context.Canceled):
+		e = &Error{Kind: KindCanceled}
 	default:
 		e = &Error{Kind: KindTransport}
 	}

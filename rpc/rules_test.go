@@ -37,7 +37,7 @@ func TestH4_TableIsTotalAndConsistent(t *testing.T) {
 			t.Errorf("%s: %+v", kind, rule)
 		}
 	}
-	for _, err := range []error{errors.New("any"), context.Canceled, &rpc.Error{Kind: 99}, &rpc.Error{Kind: -1}, fmt.Errorf("wrapped: %w", &rpc.CloseError{Code: 1006})} {
+	for _, err := range []error{errors.New("any"), context.DeadlineExceeded, &rpc.Error{Kind: 99}, &rpc.Error{Kind: -1}, fmt.Errorf("wrapped: %w", &rpc.CloseError{Code: 1006})} {
 		if rule := rpc.RuleFor(err); rule.Kind != rpc.KindTransport || !rule.Retry {
 			t.Errorf("%v: %+v", err, rule)
 		}

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +18,7 @@ import (
 
 	"clawtray/rpc"
 	"clawtray/rpc/gatewaytest"
+	"clawtray/rpc/redact"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -26,7 +27,12 @@ const secret = "shared-token-canary"
 
 // memory returns options that reach gw in memory.
 func memory(gw *gatewaytest.Gateway) rpc.Options {
-	return rpc.Options{URL: gatewaytest.URL, DialContext: gw.Dial, Token: secret, TrustPeer: true}
+	return rpc.Options{Gateway: rpc.Gateway{URL: gatewaytest.URL, DialContext: gw.Dial, Trusted: true}, Credentials: rpc.Credentials{Token: secret}}
+}
+
+// loopback are options for a gateway that listens at url.
+func loopback(url string) rpc.Options {
+	return rpc.Options{Gateway: rpc.Gateway{URL: url, Trusted: true}, Credentials: rpc.Credentials{Token: secret}}
 }
 
 // open starts a gateway in memory and a session with it; both end with the test.
@@ -90,14 +96,14 @@ func TestI1_AnswersInAnyOrder(t *testing.T) {
 		slices.Reverse(requests)
 		for _, r := range requests {
 			r.Answer(r.Params, nil)
-			r.Answer(r.Params, nil) // a duplicate is nobody's answer
+			r.Answer(r.Params, nil) // the call has its answer already, so this one belongs to no call
 		}
 		wg.Wait()
 		synctest.Wait()
 		if len(ids) != n {
 			t.Error("request ids are not unique: ", ids)
 		}
-		if stats := s.Stats(); stats.LateAnswers != n || stats.InFlight != 0 {
+		if stats := s.Stats(); stats.Calls.LateAnswers != n || stats.Calls.InFlight != 0 {
 			t.Errorf("%+v", stats)
 		}
 	})
@@ -111,7 +117,7 @@ func TestI1_CallTimesOutAndItsLateAnswerIsDropped(t *testing.T) {
 			held <- r
 			return gatewaytest.NoAnswer, nil
 		})
-		for i := range 2 { // the second arms the timer again
+		for i := range 2 { // the second round needs the timer again
 			start := time.Now()
 			e := wantKind(t, s.Call(t.Context(), "slow", nil, nil), rpc.KindTransport)
 			if !errors.Is(e, context.DeadlineExceeded) || e.Op != "slow" || time.Since(start) != 30*time.Second {
@@ -120,14 +126,14 @@ func TestI1_CallTimesOutAndItsLateAnswerIsDropped(t *testing.T) {
 			(<-held).Answer("late", nil)
 			synctest.Wait()
 			stats := s.Stats()
-			if stats.LateAnswers != uint64(i+1) || stats.ConsecutiveFailures != i+1 || stats.LastFailureMethod != "slow" || stats.LastFailure.IsZero() {
+			if stats.Calls.LateAnswers != uint64(i+1) || stats.Calls.ConsecutiveFailures != i+1 || stats.Calls.LastFailureMethod != "slow" || stats.Calls.LastFailure.IsZero() {
 				t.Errorf("%+v", stats)
 			}
 		}
 		if err := s.Call(t.Context(), "health", nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		if stats := s.Stats(); stats.ConsecutiveFailures != 0 || stats.LastSuccess.IsZero() {
+		if stats := s.Stats(); stats.Calls.ConsecutiveFailures != 0 || stats.Calls.LastSuccess.IsZero() {
 			t.Errorf("%+v", stats)
 		}
 	})
@@ -146,7 +152,7 @@ func TestI1_ContextEndsCallAtOnce(t *testing.T) {
 		if !errors.Is(err, cause) || time.Since(start) != time.Second {
 			t.Error(err, time.Since(start))
 		}
-		wantKind(t, s.Call(ctx, "slow", nil, nil), rpc.KindCanceled) // not even sent
+		wantKind(t, s.Call(ctx, "slow", nil, nil), rpc.KindCanceled) // it is not even sent
 		short, cancel2 := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel2()
 		err = s.Call(short, "slow", nil, nil)
@@ -154,7 +160,7 @@ func TestI1_ContextEndsCallAtOnce(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
-		if stats := s.Stats(); stats.ConsecutiveFailures != 1 || stats.InFlight != 0 {
+		if stats := s.Stats(); stats.Calls.ConsecutiveFailures != 1 || stats.Calls.InFlight != 0 {
 			t.Errorf("a caller's cancelling says nothing about the gateway: %+v", stats)
 		}
 		slow := 0
@@ -211,7 +217,7 @@ func TestI1_ResultShapes(t *testing.T) {
 		if err := s.Call(t.Context(), "echo", json.RawMessage{}, nil); err != nil {
 			t.Error(err)
 		}
-		wantKind(t, s.Call(t.Context(), "no\x00\"such\n", nil, nil), rpc.KindUnknownMethod) // any name is sent as valid JSON
+		wantKind(t, s.Call(t.Context(), "no\x00\"such\n", nil, nil), rpc.KindUnknownMethod) // every name is sent as valid JSON
 	})
 }
 
@@ -229,7 +235,7 @@ func TestI2_AnswersKeepTheirFields(t *testing.T) {
 		if e.Error() != "rpc: fail: for people (SOME_CODE, SOME_DETAIL)" {
 			t.Error(e)
 		}
-		if stats := s.Stats(); stats.ConsecutiveFailures != 0 || stats.LastSuccess.IsZero() {
+		if stats := s.Stats(); stats.Calls.ConsecutiveFailures != 0 || stats.Calls.LastSuccess.IsZero() {
 			t.Errorf("an error answer is an answer: %+v", stats)
 		}
 	})
@@ -267,7 +273,7 @@ func TestI2_MissingScopeInOldAndNew(t *testing.T) {
 
 func TestI3_JSONRPC(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		gw, s := open(t, gatewaytest.Config{JSONRPC: true})
+		gw, s := open(t, gatewaytest.Config{Quirks: gatewaytest.Quirks{JSONRPC: true}})
 		sub := s.Subscribe(1, "chat")
 		var health struct{ OK bool }
 		if err := s.Call(t.Context(), "health", nil, &health); err != nil || !health.OK {
@@ -293,7 +299,7 @@ func TestI3_JSONRPC(t *testing.T) {
 	})
 }
 
-// strange are messages no gateway sends. None may end the session.
+// strange are messages that no gateway sends. None of them may end the session.
 var strange = []string{
 	``, ` `, `{`, `}`, `[]`, `null`, `42`, `"text"`, `{}`, `{"type":7}`, `{"type":"res"}`, `{"type":"res","id":null}`,
 	`{"type":"res","id":"99999"}`, `{"type":"res","id":12345678901234567890123}`, `{"type":"res","id":-1}`, `{"type":"res","id":{}}`,
@@ -314,7 +320,7 @@ func TestI3_StrangeFramesAreCountedNotFatal(t *testing.T) {
 			t.Fatal(err)
 		}
 		stats := s.Stats()
-		if stats.UnknownFrames != uint64(len(strange)+1) || stats.LateAnswers != 0 {
+		if stats.UnknownFrames != uint64(len(strange)+1) || stats.Calls.LateAnswers != 0 {
 			t.Errorf("%+v", stats)
 		}
 		if len(stats.LastUnknown) != 8 || strings.Contains(strings.Join(stats.LastUnknown, ""), secret) || !strings.Contains(stats.LastUnknown[7], "unheard-of") {
@@ -373,7 +379,7 @@ func TestI5_AtMost64InFlight(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if stats := s.Stats(); stats.InFlight != 64 || stats.Waiting != calls-64 || len(gw.Received()) != 1+64 {
+		if stats := s.Stats(); stats.Calls.InFlight != 64 || stats.Calls.Waiting != calls-64 || len(gw.Received()) != 1+64 {
 			t.Errorf("%+v, received %d", stats, len(gw.Received()))
 		}
 		close(release)
@@ -383,7 +389,7 @@ func TestI5_AtMost64InFlight(t *testing.T) {
 
 func TestI5_WaitingForATurnEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		gw, s := open(t, gatewaytest.Config{}, func(o *rpc.Options) { o.MaxInFlight = 1 })
+		gw, s := open(t, gatewaytest.Config{}, func(o *rpc.Options) { o.Limits.MaxInFlight = 1 })
 		gw.Handle("hold", func(*gatewaytest.Request) (any, *gatewaytest.Error) { return gatewaytest.NoAnswer, nil })
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = s.Call(t.Context(), "hold", nil, nil) })
@@ -403,11 +409,12 @@ func TestI5_WaitingForATurnEnds(t *testing.T) {
 	})
 }
 
-// TestI5_SlowSubscriberAndStuckCaller: 10,000 other calls complete meanwhile.
+// TestI5_SlowSubscriberAndStuckCaller: 10,000 other calls complete while one subscriber is
+// slow and one call gets no answer.
 func TestI5_SlowSubscriberAndStuckCaller(t *testing.T) {
-	gw := gatewaytest.New(gatewaytest.Config{Token: secret})
+	gw := gatewaytest.New(gatewaytest.Config{Token: secret, Quirks: gatewaytest.Quirks{Quiet: true}})
 	url := gw.Listen(t)
-	s, err := rpc.Dial(t.Context(), rpc.Options{URL: url, Token: secret, TrustPeer: true})
+	s, err := rpc.Dial(t.Context(), loopback(url))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -442,7 +449,7 @@ func TestI5_SlowSubscriberAndStuckCaller(t *testing.T) {
 	if len(all.C()) != calls || all.Dropped() != 0 || slow.Dropped() != calls-1 || len(slow.C()) != 1 {
 		t.Error(len(all.C()), all.Dropped(), slow.Dropped(), len(slow.C()))
 	}
-	if stats := s.Stats(); stats.DroppedEvents != calls-1 || stats.InFlight != 1 {
+	if stats := s.Stats(); stats.DroppedEvents != calls-1 || stats.Calls.InFlight != 1 {
 		t.Errorf("%+v", stats)
 	}
 	cancel()
@@ -451,7 +458,7 @@ func TestI5_SlowSubscriberAndStuckCaller(t *testing.T) {
 
 func TestA5_EventsByNameAndUnknownOnes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		gw, s := open(t, gatewaytest.Config{})
+		gw, s := open(t, gatewaytest.Config{Quirks: gatewaytest.Quirks{Quiet: true}})
 		all, some := s.Subscribe(10), s.Subscribe(10, "tick", "chat")
 		gw.Emit("tick", map[string]int{"ts": 1})
 		gw.Emit("never.heard.of", []int{1})
@@ -472,7 +479,7 @@ func TestA5_EventsByNameAndUnknownOnes(t *testing.T) {
 		some.Close()
 		gw.Emit("chat", nil)
 		synctest.Wait()
-		for range some.C() { // closed, and what was there stays readable
+		for range some.C() { // the channel is closed, but the events in it can still be read
 		}
 		s.Close()
 		<-all.C()
@@ -495,19 +502,19 @@ func TestC3_CloseAndAbortEndEverythingAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				gw, s := open(t, gatewaytest.Config{})
-				gw.Silence(true) // it never reads either
+				gw.Silence(true) // it does not read either
 				var wg sync.WaitGroup
 				big := strings.Repeat("x", 64<<10)
 				for range 70 {
 					wg.Go(func() {
 						err := s.Call(t.Context(), "health", big, nil)
-						wantKind(t, err, rpc.KindTransport)
+						wantKind(t, err, rpc.KindCanceled)
 						if !errors.Is(err, rpc.ErrClosed) || name == "abort" && !errors.Is(err, cause) {
 							t.Error(err)
 						}
 					})
 				}
-				wg.Go(func() { wantKind(t, s.Ping(t.Context()), rpc.KindTransport) })
+				wg.Go(func() { wantKind(t, s.Ping(t.Context()), rpc.KindCanceled) })
 				synctest.Wait()
 				start := time.Now()
 				for range 3 {
@@ -534,7 +541,7 @@ func TestC3_CloseAndAbortEndEverythingAtOnce(t *testing.T) {
 // TestC3_PeerThatNeverReads is the same over real sockets, whose buffers fill up.
 func TestC3_PeerThatNeverReads(t *testing.T) {
 	gw := gatewaytest.New(gatewaytest.Config{Token: secret})
-	s, err := rpc.Dial(t.Context(), rpc.Options{URL: gw.Listen(t), Token: secret, TrustPeer: true})
+	s, err := rpc.Dial(t.Context(), loopback(gw.Listen(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -551,7 +558,7 @@ func TestC3_PeerThatNeverReads(t *testing.T) {
 			err := s.Call(callCtx, "health", big, nil)
 			if i == 0 {
 				wantKind(t, err, rpc.KindCanceled)
-				s.Close() // only now: the context alone ended the call
+				s.Close() // only now, because the context alone has to end the call
 			} else if !errors.Is(err, rpc.ErrClosed) {
 				t.Error(err)
 			}
@@ -564,7 +571,7 @@ func TestC3_PeerThatNeverReads(t *testing.T) {
 func TestG2_ShutdownNoticeAndClose(t *testing.T) {
 	for _, old := range []bool{false, true} {
 		bubble(t, func(t *testing.T) {
-			gw, s := open(t, gatewaytest.Config{OldProbes: old, NoBootID: old})
+			gw, s := open(t, gatewaytest.Config{Quirks: gatewaytest.Quirks{OldProbes: old, NoBootID: old}})
 			sub := s.Subscribe(1, "shutdown")
 			gw.Restart()
 			<-s.Done()
@@ -578,7 +585,7 @@ func TestG2_ShutdownNoticeAndClose(t *testing.T) {
 			if e := <-sub.C(); e.Name != "shutdown" {
 				t.Error(e)
 			}
-			gw2, s2 := open(t, gatewaytest.Config{OldProbes: old})
+			gw2, s2 := open(t, gatewaytest.Config{Quirks: gatewaytest.Quirks{OldProbes: old}})
 			gw2.Shutdown(0)
 			<-s2.Done()
 			if !errors.As(s2.Err(), &closed) || closed.Notice == nil || closed.Notice.Restarts {
@@ -631,7 +638,8 @@ func TestG3_CloseCodes(t *testing.T) {
 	}
 }
 
-// TestI5_BrokenFrames: what breaks the WebSocket itself ends the session, in order.
+// TestI5_BrokenFrames: bytes that break the WebSocket protocol end the session, and every
+// call gets an error.
 func TestI5_BrokenFrames(t *testing.T) {
 	for name, wire := range map[string][]byte{
 		"reserved opcode":    {0x83, 0},
@@ -659,7 +667,7 @@ func TestI5_BrokenFrames(t *testing.T) {
 
 func TestI5_FragmentsFloodsAndLargeFrames(t *testing.T) {
 	gw := gatewaytest.New(gatewaytest.Config{Token: secret})
-	s, err := rpc.Dial(t.Context(), rpc.Options{URL: gw.Listen(t), Token: secret, TrustPeer: true})
+	s, err := rpc.Dial(t.Context(), loopback(gw.Listen(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -695,7 +703,7 @@ func TestI5_FragmentsFloodsAndLargeFrames(t *testing.T) {
 
 func TestI5_PolicyOfTheGatewayIsObeyed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		gw, s := open(t, gatewaytest.Config{MaxPayload: 1000})
+		gw, s := open(t, gatewaytest.Config{Policy: gatewaytest.Policy{MaxPayload: 1000}})
 		wantKind(t, s.Call(t.Context(), "health", strings.Repeat("x", 1000), nil), rpc.KindInvalidParams)
 		if err := s.Call(t.Context(), "health", strings.Repeat("x", 700), nil); err != nil {
 			t.Error(err)
@@ -712,7 +720,7 @@ func TestI5_PolicyOfTheGatewayIsObeyed(t *testing.T) {
 
 func TestI5_BusyBeyond256OverAllClients(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		gw, s := open(t, gatewaytest.Config{}, func(o *rpc.Options) { o.MaxInFlight = 300 })
+		gw, s := open(t, gatewaytest.Config{}, func(o *rpc.Options) { o.Limits.MaxInFlight = 300 })
 		gw.Handle("hold", func(r *gatewaytest.Request) (any, *gatewaytest.Error) {
 			<-r.Context().Done()
 			return gatewaytest.NoAnswer, nil
@@ -764,12 +772,193 @@ func TestDialNeverUsesAProxy(t *testing.T) {
 	}
 	gw := gatewaytest.New(gatewaytest.Config{Token: secret})
 	url := gw.Listen(t)
-	s, err := rpc.Dial(t.Context(), rpc.Options{URL: url, Token: secret, TrustPeer: true})
+	s, err := rpc.Dial(t.Context(), loopback(url))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
-	if h, err := rpc.Healthz(t.Context(), "http"+strings.TrimPrefix(url, "ws"), (&net.Dialer{}).DialContext); err != nil || !h.Live {
+	if h, err := loopback(url).Gateway.Healthz(t.Context()); err != nil || !h.Live {
 		t.Error(h, err)
+	}
+}
+
+// TestXR2_NoEventIsLostAfterHello: a gateway sends presence and health directly after it
+// has accepted a connection (measured), and a subscriber in OnSession gets both.
+func TestXR2_NoEventIsLostAfterHello(t *testing.T) {
+	gw := gatewaytest.New(gatewaytest.Config{Token: secret})
+	o := loopback(gw.Listen(t))
+	for range 20 {
+		var all, some *rpc.Subscription
+		var given *rpc.Session
+		o.OnSession = func(s *rpc.Session) {
+			given = s
+			all, some = s.Subscribe(10), s.Subscribe(10, "health")
+			runtime.Gosched() // the caller may do anything here
+		}
+		s, err := rpc.Dial(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Call(t.Context(), "health", nil, nil); err != nil { // its answer comes after the events
+			t.Fatal(err)
+		}
+		s.Close()
+		var got []string
+		for e := range all.C() {
+			got = append(got, fmt.Sprint(e.Name, e.Seq))
+		}
+		for e := range some.C() {
+			got = append(got, fmt.Sprint(e.Name, e.Seq))
+		}
+		if strings.Join(got, " ") != "presence1 health2 health2" || given != s {
+			t.Fatal(got)
+		}
+	}
+}
+
+// TestXR3_SecretsOfUnknownFramesAreRedactedWhenShown: unknown frames are kept unredacted,
+// because redacting a flood of them would delay the calls, and because the redactor may
+// learn a secret later.
+func TestXR3_SecretsOfUnknownFramesAreRedactedWhenShown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		redact := redact.New()
+		gw, s := open(t, gatewaytest.Config{}, func(o *rpc.Options) { o.Redactor = redact })
+		for i := range 3000 {
+			gw.Conns()[0].Raw(fmt.Appendf(nil, `{"type":"evnt","n":%d,"note":"canary-learned-later","payload":"%s"}`, i, strings.Repeat("word ", 800)))
+		}
+		if err := s.Call(t.Context(), "health", nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if stats := s.Stats(); stats.UnknownFrames != 3000 || !strings.Contains(stats.LastUnknown[7], "canary-learned-later") {
+			t.Errorf("%+v", stats)
+		}
+		redact.Add("canary-learned-later")
+		stats := s.Stats()
+		for i, text := range stats.LastUnknown {
+			if strings.Contains(text, "canary") || len(text) > 512 || !strings.Contains(text, fmt.Sprintf(`"n":%d`, 2992+i)) {
+				t.Errorf("%d: %q", i, text)
+			}
+		}
+		s.Close()
+		if again := s.Stats(); !slices.Equal(again.LastUnknown, stats.LastUnknown) {
+			t.Errorf("after the end: %q", again.LastUnknown)
+		}
+	})
+}
+
+// TestXR5_WaitingForATurnCountsAgainstTheCallsTime: the wait and the call have 30 s
+// together.
+func TestXR5_WaitingForATurnCountsAgainstTheCallsTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		gw, s := open(t, gatewaytest.Config{}, func(o *rpc.Options) { o.Limits.MaxInFlight = 1 })
+		gw.Handle("hold", func(*gatewaytest.Request) (any, *gatewaytest.Error) { return gatewaytest.NoAnswer, nil })
+		for _, held := range []time.Duration{29 * time.Second, 31 * time.Second} { // in the first case the turn comes in time, in the second too late
+			ctx, cancel := context.WithCancel(t.Context())
+			var first sync.WaitGroup
+			first.Go(func() { _ = s.Call(ctx, "hold", nil, nil) })
+			synctest.Wait()
+			time.AfterFunc(held, cancel)
+			start := time.Now()
+			err := s.Call(t.Context(), "hold", nil, nil)
+			if e := wantKind(t, err, rpc.KindTransport); !errors.Is(e, context.DeadlineExceeded) || time.Since(start) != 30*time.Second {
+				t.Errorf("held for %v: %v after %v", held, err, time.Since(start))
+			}
+			first.Wait()
+			if stats := s.Stats(); stats.Calls.InFlight != 0 || stats.Calls.Waiting != 0 {
+				t.Errorf("%+v", stats)
+			}
+			cancel()
+		}
+	})
+}
+
+// stubborn is a result whose decoding waits until the test allows it.
+type stubborn chan struct{}
+
+func (s stubborn) UnmarshalJSON([]byte) error {
+	<-s
+	return nil
+}
+
+// TestXR11_WaitingForATurnEndsWhoeverHoldsIt: a call ends in time although the call that has
+// the turn never finishes.
+func TestXR11_WaitingForATurnEndsWhoeverHoldsIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, s := open(t, gatewaytest.Config{}, func(o *rpc.Options) { o.Limits.MaxInFlight = 1 })
+		release := make(stubborn)
+		var first sync.WaitGroup
+		first.Go(func() { _ = s.Call(t.Context(), "health", nil, &release) })
+		synctest.Wait()
+		time.AfterFunc(time.Hour, func() { close(release) })
+		start := time.Now()
+		err := s.Call(t.Context(), "health", nil, nil)
+		if e := wantKind(t, err, rpc.KindTransport); !errors.Is(e, context.DeadlineExceeded) || time.Since(start) != 30*time.Second {
+			t.Error(err, time.Since(start))
+		}
+		first.Wait()
+	})
+}
+
+// TestXS11_LargestFrame: a message of 32 MiB is read, one more byte ends the session, and a
+// large answer needs little more memory than its size.
+func TestXS11_LargestFrame(t *testing.T) {
+	const largest = 32 << 20
+	gw := gatewaytest.New(gatewaytest.Config{Token: secret, Quirks: gatewaytest.Quirks{Quiet: true}, Policy: gatewaytest.Policy{MaxPayload: 1 << 40}})
+	s, err := rpc.Dial(t.Context(), loopback(gw.Listen(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	frames := make(chan []byte, 1)
+	gw.Handle("large", func(r *gatewaytest.Request) (any, *gatewaytest.Error) {
+		r.Conn.RawBytes(<-frames)
+		return gatewaytest.NoAnswer, nil
+	})
+	answer := func(id string, size int) {
+		head, tail := `{"type":"res","ok":true,"id":"`+id+`","payload":"`, `"}`
+		frames <- gatewaytest.TextFrame(fmt.Appendf(nil, "%s%s%s", head, bytes.Repeat([]byte("x"), size-len(head)-len(tail)), tail))
+	}
+	answer("2", largest)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var raw json.RawMessage
+	if err := s.Call(t.Context(), "large", nil, &raw); err != nil || len(raw) < largest-100 {
+		t.Fatal(len(raw), err)
+	}
+	runtime.ReadMemStats(&after)
+	if cost := after.TotalAlloc - before.TotalAlloc; cost > 3*largest {
+		t.Errorf("one frame of 32 MiB made the client allocate %d MiB", cost>>20)
+	}
+	answer("3", largest+1)
+	if err := s.Call(t.Context(), "large", nil, nil); !errors.Is(err, rpc.ErrClosed) {
+		t.Error("more than 32 MiB: ", err)
+	}
+}
+
+// TestI5_FastSubscriberLosesNothingOfAFlood: it gets every event, although the reader could
+// keep the only processor for long.
+func TestI5_FastSubscriberLosesNothingOfAFlood(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	gw := gatewaytest.New(gatewaytest.Config{Token: secret, Quirks: gatewaytest.Quirks{Quiet: true}})
+	s, err := rpc.Dial(t.Context(), loopback(gw.Listen(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const flood = 20000
+	sub, stuck := s.Subscribe(64, "noise"), s.Subscribe(64, "noise")
+	go gw.Conns()[0].RawBytes(bytes.Repeat(gatewaytest.TextFrame([]byte(`{"type":"event","event":"noise","payload":{"text":"word"}}`)), flood))
+	for range flood {
+		select {
+		case <-sub.C():
+		case <-s.Done():
+			t.Fatal(s.Err())
+		}
+		if sub.Dropped() > 0 {
+			t.Fatal("lost ", sub.Dropped())
+		}
+	}
+	if stuck.Dropped() != flood-64 {
+		t.Error(stuck.Dropped())
 	}
 }

@@ -4,7 +4,7 @@ package rpc
 
 import "syscall"
 
-// These systems have system calls only through their C library.
+// These systems allow system calls only through their C library, so there is no bare call.
 
 func readSocket(fd uintptr, b []byte) (int, error) { return syscall.Read(int(fd), b) }
 

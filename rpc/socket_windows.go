@@ -2,8 +2,8 @@ package rpc
 
 import "net"
 
-// socket does not exist on Windows, where sockets work asynchronously: reads are
-// the net package's, and all requests go through the writer goroutine.
+// socket does nothing on Windows, where sockets work asynchronously. There the net
+// package reads, and the writer goroutine writes all requests.
 type socket struct{}
 
 func newSocket(net.Conn) *socket { return nil }

@@ -1,106 +1,129 @@
 package rpc
 
-import "time"
-
-const (
-	// keepUnknown is how many unknown frames are kept for diagnosis, and
-	// maxUnknown how much of each, in bytes.
-	keepUnknown = 8
-	maxUnknown  = 512
+import (
+	"bytes"
+	"time"
 )
 
-// Stats is what a session has seen so far.
+const (
+	// keepUnknown is how many unknown frames are kept for Stats, and maxUnknown is how
+	// many bytes of each are shown.
+	keepUnknown = 8
+	maxUnknown  = 512
+
+	// keptUnknown is how many bytes of each are kept. That is more than are shown, so
+	// that the redactor recognises a secret which begins in the part that is shown.
+	keptUnknown = 4 * maxUnknown
+)
+
+// Stats is what a session has seen so far. Times are zero for what never happened.
 type Stats struct {
 	LastFrame     time.Time // when bytes of any kind arrived last
-	LastFrameKind string    // what they were: "response", "event tick", "pong", "ping", "unknown"
-	LastPong      time.Time // zero: none yet
+	LastFrameKind string    // what they were: "response", "event tick" (with the event's name), "pong", "ping" or "unknown"
+	LastPong      time.Time // when the answer to a ping came last
+	Misses        int       // pings in a row after which nothing arrived, see Silence
 
-	LastSuccess         time.Time // last call that was answered, with an error or not
-	LastFailure         time.Time // last call that failed in transport: timed out, closed
-	LastFailureMethod   string
-	ConsecutiveFailures int // transport failures since the last answer
+	Calls CallStats
 
-	Misses        int // consecutive pings without any sign of life
-	InFlight      int // calls waiting for an answer
-	Waiting       int // calls waiting for their turn
-	UnknownFrames uint64
-	LateAnswers   uint64   // answers to calls that had already given up
-	DroppedEvents uint64   // over all subscriptions, also closed ones
-	LastUnknown   []string // the last few unknown frames, redacted and cut
+	DroppedEvents uint64   // events that slow subscribers lost, over all subscriptions, also those that have ended
+	UnknownFrames uint64   // messages that are neither an event nor an answer to a call of this session
+	LastUnknown   []string // the last 8 of them, oldest first, without secrets and cut to 512 bytes
 
-	// DeviceTokenErr is why a device token could not be loaded, saved or
-	// cleared; nil when all went well. The session works without.
+	// DeviceTokenErr says why a device token could not be loaded, saved or cleared; nil
+	// when all went well. The session works all the same.
 	DeviceTokenErr error
 }
 
-// record is the part of Stats that is guarded by Session.mu.
-type record struct {
-	frame       frameKind
-	lastEvent   []byte
-	lastPong    time.Time
-	success     time.Time
-	failure     time.Time
-	failed      string
-	consecutive int
-	misses      int
-	unknowns    uint64
-	late        uint64
-	dropped     uint64
-	lastUnknown []string
-	tokenErr    error
-	closed      time.Time
+// CallStats is what a session knows about its calls.
+type CallStats struct {
+	LastSuccess         time.Time // when a call was last answered, with a result or with an error
+	LastFailure         time.Time // when a call last failed with KindTransport
+	LastFailureMethod   string    // the method of that call
+	ConsecutiveFailures int       // calls that failed with KindTransport since the last answer
+
+	InFlight    int    // calls that wait for their answer now
+	Waiting     int    // calls that wait for their turn now, see Limits.MaxInFlight
+	LateAnswers uint64 // answers that came after their call had ended
 }
 
-// called notes how a call ended. A caller that cancels says nothing about the gateway.
-func (r *record) called(method string, failed *Error) {
+// ended notes how a call ended. A call that its caller cancelled says nothing about
+// the gateway.
+func (c *CallStats) ended(method string, failed *Error) {
 	switch {
 	case failed == nil:
-		r.success = time.Now()
-		r.consecutive = 0
+		c.LastSuccess = time.Now()
+		c.ConsecutiveFailures = 0
 	case failed.Kind == KindTransport:
-		r.failure = time.Now()
-		r.failed = method
-		r.consecutive++
+		c.LastFailure = time.Now()
+		c.LastFailureMethod = method
+		c.ConsecutiveFailures++
 	}
 }
 
-// unknown keeps a frame nobody can place.
-func (r *record) unknown(b []byte, redactor *Redactor) {
+// record is what a session notes for Stats. Session.mu guards it.
+type record struct {
+	frame       frameKind // kind of the newest frame
+	lastEvent   string    // name of the newest event
+	lastPong    time.Time
+	misses      int
+	calls       CallStats // without InFlight and Waiting
+	dropped     uint64
+	unknowns    uint64
+	lastUnknown [][]byte // unredacted, because the redactor may learn a secret later
+	tokenErr    error
+}
+
+// unknown keeps a message that is neither an event nor an answer. It only copies it,
+// because a flood of such messages would delay all calls; Stats redacts it.
+func (r *record) unknown(b []byte) {
 	r.frame = frameUnknown
 	r.unknowns++
+	var kept []byte
 	if len(r.lastUnknown) == keepUnknown {
-		copy(r.lastUnknown, r.lastUnknown[1:])
-		r.lastUnknown = r.lastUnknown[:keepUnknown-1]
+		kept = r.lastUnknown[0]
+		r.lastUnknown = append(r.lastUnknown[:0], r.lastUnknown[1:]...)
 	}
-	r.lastUnknown = append(r.lastUnknown, redactor.cut(b, maxUnknown))
+	r.lastUnknown = append(r.lastUnknown, append(kept[:0], b[:min(len(b), keptUnknown)]...))
 }
 
-// Stats returns what the session has seen so far; it also works after its end.
+// Stats returns what the session has seen so far. It also works after the session has
+// ended.
 func (s *Session) Stats() Stats {
+	if !s.opened() {
+		return Stats{}
+	}
+	stats, unknown := s.stats()
+	for _, frame := range unknown {
+		stats.LastUnknown = append(stats.LastUnknown, s.o.Redactor.Cut(frame, maxUnknown))
+	}
+	return stats
+}
+
+// stats is Stats without LastUnknown. It returns the unknown frames unredacted, because
+// redacting takes too long to hold s.mu meanwhile.
+func (s *Session) stats() (_ Stats, unknown [][]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Stats{
-		LastFrame:           s.wire.lastLife(),
-		LastFrameKind:       s.record.frameKind(),
-		LastPong:            s.record.lastPong,
-		LastSuccess:         s.record.success,
-		LastFailure:         s.record.failure,
-		LastFailureMethod:   s.record.failed,
-		ConsecutiveFailures: s.record.consecutive,
-		Misses:              s.record.misses,
-		InFlight:            len(s.pending),
-		Waiting:             int(s.waiting.Load()),
-		UnknownFrames:       s.record.unknowns,
-		LateAnswers:         s.record.late,
-		DroppedEvents:       s.record.dropped,
-		LastUnknown:         append([]string(nil), s.record.lastUnknown...),
-		DeviceTokenErr:      s.record.tokenErr,
+	for _, frame := range s.record.lastUnknown {
+		unknown = append(unknown, bytes.Clone(frame))
 	}
+	calls := s.record.calls
+	calls.InFlight, calls.Waiting = len(s.calls.pending), int(s.calls.waiting.Load())
+	return Stats{
+		LastFrame:      s.wire.seen.lastTime(),
+		LastFrameKind:  s.record.frameKind(),
+		LastPong:       s.record.lastPong,
+		Misses:         s.record.misses,
+		Calls:          calls,
+		DroppedEvents:  s.record.dropped,
+		UnknownFrames:  s.record.unknowns,
+		DeviceTokenErr: s.record.tokenErr,
+	}, unknown
 }
 
 func (r *record) frameKind() string {
 	if r.frame == frameEvent {
-		return "event " + string(r.lastEvent)
+		return "event " + r.lastEvent[:min(len(r.lastEvent), maxNameKept)]
 	}
 	return r.frame.String()
 }

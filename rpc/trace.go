@@ -5,13 +5,17 @@ import (
 	"log/slog"
 )
 
-// trace logs a frame, redacted.
-func (s *Session) trace(direction string, b []byte) { traceFrame(s.o, direction, b) }
-
-// maxTraced bounds how much of a frame is traced.
+// maxTraced bounds how much of a frame is logged, in bytes.
 const maxTraced = 4 << 10
 
-func traceFrame(o Options, direction string, b []byte) {
+// trace logs a frame without its secrets, if there is a log for frames.
+func (o *Options) trace(direction string, b []byte) {
+	if o.Trace != nil { // a function of its own, so that a call without a log costs nothing
+		o.traceFrame(direction, b)
+	}
+}
+
+func (o *Options) traceFrame(direction string, b []byte) {
 	if !o.Trace.Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// beatSlack is how late the gateway's tick may be before our own timer stands in.
+// beatSlack is how late the gateway's tick may be before our own timer replaces it.
 const beatSlack = 2 * time.Second
 
-// beat is the moment, about every Policy.Tend, at which all that looks after a
-// quiet gateway does so: together, and where the gateway sends ticks, when one
-// came, so that the program wakes up for nothing else.
+// beat is an alarm that rings about every Policy.Tend. Everything that periodically checks
+// a quiet gateway runs at that moment. When the gateway sends ticks, a tick causes the
+// beat, so that the program need not wake up separately.
 type beat struct {
 	*alarm
 	mu   sync.Mutex
@@ -19,7 +19,7 @@ type beat struct {
 
 func newBeat() *beat { return &beat{alarm: newAlarm()} }
 
-// strike rings unless that happened within apart.
+// strike rings, unless the last ring was less than apart ago.
 func (b *beat) strike(apart time.Duration) {
 	now := time.Now()
 	b.mu.Lock()

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestTheBeatIsInStepWithTheTicks of the gateway, where it sends any.
+// TestTheBeatIsInStepWithTheTicks: where the gateway sends ticks, a beat happens at the
+// moment of a tick.
 func TestTheBeatIsInStepWithTheTicks(t *testing.T) {
 	var mu sync.Mutex
 	var beats []time.Time
@@ -36,7 +37,7 @@ func TestTheBeatIsInStepWithTheTicks(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		stop()
 		ticks := taken()
-		for i := 3; i < len(ticks); i++ { // after the first few they meet
+		for i := 3; i < len(ticks); i++ { // ticks and beats coincide after the first few
 			if apart := ticks[i].Sub(ticks[i-1]); apart != DefaultPolicy().Tend {
 				t.Errorf("beat %d is %v after the one before", i, apart)
 			}

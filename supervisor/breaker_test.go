@@ -10,8 +10,8 @@ import (
 	"clawtray/rpc/gatewaytest"
 )
 
-// The gateway's own crash-loop breaker is shown with the channels it keeps off
-// and when it tries them again, and no longer than it lasts.
+// B10: the status shows the channels that the gateway's crash breaker keeps off and when
+// the gateway tries them again. It shows them only as long as that lasts.
 func TestB10_SuppressedChannelsAreShownUntilTheyAreBack(t *testing.T) {
 	shown := func(s Status) bool {
 		return slices.ContainsFunc(s.Health.Reasons, func(r Reason) bool { return r.Code == ReasonSafeMode })
@@ -21,12 +21,12 @@ func TestB10_SuppressedChannelsAreShownUntilTheyAreBack(t *testing.T) {
 		began := time.Now()
 		s.start()
 		st := s.until("suppressed", shown)
-		at := began.Add(6 * time.Minute).Format("15:04") // 5 min 10 s, in full minutes
+		at := began.Add(6 * time.Minute).Format("15:04") // 5 min 10 s, rounded up to full minutes
 		if r := st.Health.Reasons[0]; st.State != Running || st.Health.Level != Degraded || !strings.Contains(r.Text, "(irc, telegram, until about "+at+")") {
 			t.Errorf("shown as %+v", st.Health)
 		}
 		s.now()
-		synctest.Wait() // what else a start brings is told
+		synctest.Wait() // all other reports of the start have arrived
 		st = s.Status()
 		time.Sleep(4 * time.Minute)
 		if last := s.Status(); last.Seq != st.Seq {

@@ -3,10 +3,12 @@ package supervisor
 import (
 	"context"
 	"time"
+
+	"clawtray/supervisor/openclaw"
 )
 
-// checkEnvironment runs what may be slow beside the start, once per run
-// (BEHAVIOUR B4).
+// checkEnvironment looks once for programs that OpenClaw's skills need. It may be slow, so
+// it does not delay the start (BEHAVIOUR B4).
 func (s *Supervisor) checkEnvironment(ctx context.Context) {
 	lacks := s.host.Missing(ctx)
 	if len(lacks) == 0 || ctx.Err() != nil {
@@ -23,8 +25,8 @@ func (s *Supervisor) checkEnvironment(ctx context.Context) {
 	})
 }
 
-// hold keeps a programmatic restart, or a reload, until its burst is over
-// (BEHAVIOUR D5, E5). The first of each kind leads; its answer is everybody's.
+// hold keeps an automatic restart, or a reload, until its burst is over (BEHAVIOUR D5, E5).
+// The first request of each kind leads the burst, and all others get its answer.
 func (o *owner) hold(p *pending) {
 	for _, other := range o.waiting {
 		if other != p && other.held && other.request.Intent == p.request.Intent {
@@ -33,23 +35,33 @@ func (o *owner) hold(p *pending) {
 		}
 	}
 	p.held = true
-	p.due = time.Now().Add(o.holdFor(p.request.Intent))
-	o.wait()
-}
-
-func (o *owner) holdFor(i Intent) time.Duration {
-	if i == Restart {
-		return o.cfg.Policy.Debounce
+	if p.request.Intent == Restart {
+		o.due(p, o.cfg.Policy.Debounce)
+		return
 	}
-	cfg, _ := o.host.GatewayConfig() // unreadable means the defaults; serve reports it
-	return cfg.Debounce
+	// The file may be on a disk that hangs, so another goroutine reads it.
+	o.beside.helpers.Go(func() {
+		ctx, cancel := context.WithTimeout(o.beside.ctx, configTimeout)
+		defer cancel()
+		policy := openclaw.DefaultReload() // used when the file cannot be read; the connection reports that error
+		if e, err := o.host.Gateway(ctx); err == nil {
+			policy = e.Reload
+		}
+		o.send(func(o *owner) { o.due(p, policy.Debounce.Value) })
+	})
 }
 
-// wait sets the timer to the next end of a burst.
-func (o *owner) wait() {
+// due sets the end of p's burst, unless the owner's timer is due earlier.
+func (o *owner) due(p *pending, after time.Duration) {
+	p.due = time.Now().Add(after)
+	o.setBurstTimer()
+}
+
+// setBurstTimer sets the timer to the next end of a burst.
+func (o *owner) setBurstTimer() {
 	var next time.Time
 	for _, p := range o.waiting {
-		if p.held && (next.IsZero() || p.due.Before(next)) {
+		if p.held && !p.due.IsZero() && (next.IsZero() || p.due.Before(next)) {
 			next = p.due
 		}
 	}
@@ -58,12 +70,12 @@ func (o *owner) wait() {
 	}
 }
 
-// burstOver lets go of what was held long enough. A programmatic restart passes
-// the governor; a person's never does (BEHAVIOUR D3).
+// burstOver releases the requests whose burst is over. The governor may delay or reject an
+// automatic restart, never a person's (BEHAVIOUR D3).
 func (o *owner) burstOver() {
 	now := time.Now()
 	for _, p := range o.waiting {
-		if !p.held || p.due.After(now) {
+		if !p.held || p.due.IsZero() || p.due.After(now) {
 			continue
 		}
 		if p.request.Automatic && !o.allowed(p, now) {
@@ -77,11 +89,11 @@ func (o *owner) burstOver() {
 			o.launch()
 		}
 	}
-	o.wait()
+	o.setBurstTimer()
 }
 
-// allowed asks the governor; a restart that has to wait stays held, one over the
-// budget is answered.
+// allowed reports whether the governor allows the restart now. If the restart has to wait,
+// it stays held; if the budget is used up, it is answered.
 func (o *owner) allowed(p *pending, now time.Time) bool {
 	g := o.cfg.Policy.Governor
 	wait, reopens, ok := g.Allow(o.history.Restarts, now)

@@ -5,95 +5,130 @@ import (
 	"time"
 
 	"clawtray/rpc"
+	"clawtray/rpc/redact"
 )
 
-// Config is what a supervisor needs to know. The zero value of a field in
-// Policy means its default.
+// Config is what a supervisor needs to know. A Policy that is completely zero means
+// DefaultPolicy.
 type Config struct {
-	Port    int    // of the gateway, on 127.0.0.1
-	Version string // of clawtray, told to the gateway
+	Port    int    // the gateway's port; 0 means the port of OpenClaw's configuration
+	Version string // of clawtray; the gateway is told
 
 	Policy Policy
 
-	// OnReload, if any, is called when a reload of the configuration is asked for.
-	// It must not block.
+	// NoRequests switches off asking the person: see [Supervisor.Requests].
+	NoRequests bool
+
+	// OnReload is called when somebody asks to reload the configuration. It may be nil and
+	// must not block.
 	OnReload func()
-	// OnBeat, if any, is called about every Policy.Tend, when the program is awake
-	// anyway. It must not block.
+	// OnBeat is called about every Policy.Tend, when the program is awake anyway. It may be
+	// nil and must not block.
 	OnBeat func()
 
-	// Identity, if any, returns what signs a connection, and as problem why there is
-	// none or why it is new (BEHAVIOUR B3). It is called for each connection.
+	// Identity returns the key that signs a connection. problem says why there is none or
+	// why it is new (BEHAVIOUR B3). It is called for each connection and may be nil.
 	Identity     func() (id *rpc.Identity, problem string)
-	DeviceTokens rpc.DeviceTokens
-	Redact       *rpc.Redactor
-	Log          *slog.Logger // nil is silent
-	Trace        *slog.Logger // opt-in frame trace; nil is off
+	DeviceTokens rpc.DeviceTokens // keeps the tokens that gateways issue to this device; may be nil
+	Redact       *redact.Redactor // removes secrets from what people see; nil means one that knows none yet
+	Log          *slog.Logger     // nil means no log
+	Trace        *slog.Logger     // logs every frame; nil means off
 }
 
-// Policy is every time, count and limit of the supervision, with the unit in
-// its type. The defaults are what users of the Electron original know
-// (BEHAVIOUR B to M).
+// Policy has all times, counts and limits of the supervision. The defaults are those of the
+// Electron application that users know (BEHAVIOUR B to M).
 type Policy struct {
-	StartTries  int           // starts before giving up when the gateway was never ready
-	StartRetry  time.Duration // between those tries
+	StartPolicy
+	StopPolicy
+	RetryPolicy
+	LivenessPolicy
+	CarePolicy
+}
+
+// StartPolicy is how long a start may take.
+type StartPolicy struct {
+	StartTries  int           // how many starts to try when the gateway was never ready
+	StartRetry  time.Duration // time between those tries
 	SoftStart   time.Duration // after this a start is called slow
 	HardStart   time.Duration // after this a start has failed
-	DoctorLimit time.Duration // for `openclaw doctor --fix`
-	AssumeReady time.Duration // gatewayReady where /readyz cannot tell
+	DoctorLimit time.Duration // limit for `openclaw doctor --fix`
+	AssumeReady time.Duration // after this, GatewayReady is assumed when /readyz cannot tell
+}
 
-	DrainStop    time.Duration // wait for active work before a stop or quit
-	DrainRestart time.Duration // and before a restart
+// StopPolicy is how long each step of a wind-down may take.
+type StopPolicy struct {
+	DrainStop    time.Duration // how long to wait for active work before a stop or quit
+	DrainRestart time.Duration // how long to wait for active work before a restart
 	Terminate    time.Duration // from SIGTERM to SIGKILL
-	QuitLimit    time.Duration // the whole ladder on quit
-	LogoutLimit  time.Duration // the whole ladder at logout or shutdown
+	QuitLimit    time.Duration // for all steps together on quit
+	LogoutLimit  time.Duration // for all steps together at logout or shutdown
+}
 
+// RetryPolicy is when a gateway that ended is started again.
+type RetryPolicy struct {
 	Backoff      Backoff
 	Governor     Governor
-	RestartFloor time.Duration // automatic restarts keep this distance unless the gateway was ready for long
+	RestartFloor time.Duration // minimum time between automatic restarts, unless the gateway was ready for ReadyForLong
 	ReadyForLong time.Duration // a gateway ready this long is restarted without delay
-	Forgive      time.Duration // ready this long: attempts are forgotten
-	StoppedAgain time.Duration // stopped from outside twice within this: it is wanted
+	Forgive      time.Duration // after being ready this long, attempts are forgotten
+	StoppedAgain time.Duration // a gateway that is stopped from outside twice within this time stays stopped
+}
 
-	PortGone      time.Duration // process alive but its port closed for longer: hung
-	AttachedGrace time.Duration // for the owner of an attached gateway to bring it back
+// LivenessPolicy is how long a gateway may be silent or away.
+type LivenessPolicy struct {
+	PortGone      time.Duration // a process whose port is closed for longer than this hangs
+	AttachedGrace time.Duration // how long the owner of an attached gateway has to bring it back
+	VerifyTimeout time.Duration // limit for each check of a silent gateway
+	HangSilence   time.Duration // a process that is silent, and idle or stopped, for this long hangs
+	BusySilence   time.Duration // a silent process that uses CPU hangs after this long
+}
 
-	VerifyTimeout time.Duration // second-path check of a silent gateway
-	BusySilence   time.Duration // how long a silent process that burns CPU is left alone
-
-	ReloadTooSoon time.Duration // connected for less: nothing to reload
-	Debounce      time.Duration // of programmatic restarts
-	Tend          time.Duration // how often a quiet, running gateway is looked after (drift, readyz)
-	WakeQuiet     time.Duration // after sleep: no failure counted, no toast
+// CarePolicy is how a running gateway is looked after.
+type CarePolicy struct {
+	ReloadTooSoon time.Duration // a gateway connected for less than this has nothing to reload
+	Debounce      time.Duration // automatic restarts within this time are made together
+	Tend          time.Duration // time between two beats: periodic checks of a running gateway
+	WakeQuiet     time.Duration // for this long after sleep no failure counts and nobody is notified
 }
 
 // DefaultPolicy returns the defaults.
 func DefaultPolicy() Policy {
 	return Policy{
-		StartTries:    3,
-		StartRetry:    time.Second,
-		SoftStart:     90 * time.Second,
-		HardStart:     10 * time.Minute,
-		DoctorLimit:   120 * time.Second,
-		AssumeReady:   30 * time.Second,
-		DrainStop:     20 * time.Second,
-		DrainRestart:  60 * time.Second,
-		Terminate:     5 * time.Second,
-		QuitLimit:     30 * time.Second,
-		LogoutLimit:   4 * time.Second,
-		Backoff:       Backoff{First: time.Second, Max: 30 * time.Second, Jitter: 0.2, Attempts: 10},
-		Governor:      Governor{Cooldown: 2500 * time.Millisecond, MaxCooldown: 2 * time.Minute, Budget: 5, Window: 10 * time.Minute},
-		RestartFloor:  5 * time.Second,
-		ReadyForLong:  60 * time.Second,
-		Forgive:       2 * time.Minute,
-		StoppedAgain:  2 * time.Minute,
-		PortGone:      2 * time.Minute,
-		AttachedGrace: 30 * time.Second,
-		VerifyTimeout: 5 * time.Second,
-		BusySilence:   180 * time.Second,
-		ReloadTooSoon: 8 * time.Second,
-		Debounce:      2 * time.Second,
-		Tend:          30 * time.Second,
-		WakeQuiet:     60 * time.Second,
+		StartPolicy: StartPolicy{
+			StartTries:  3,
+			StartRetry:  time.Second,
+			SoftStart:   90 * time.Second,
+			HardStart:   10 * time.Minute,
+			DoctorLimit: 120 * time.Second,
+			AssumeReady: 30 * time.Second,
+		},
+		StopPolicy: StopPolicy{
+			DrainStop:    20 * time.Second,
+			DrainRestart: 60 * time.Second,
+			Terminate:    5 * time.Second,
+			QuitLimit:    30 * time.Second,
+			LogoutLimit:  4 * time.Second,
+		},
+		RetryPolicy: RetryPolicy{
+			Backoff:      Backoff{First: time.Second, Max: 30 * time.Second, Jitter: 0.2, Attempts: 10},
+			Governor:     Governor{Cooldown: 2500 * time.Millisecond, MaxCooldown: 2 * time.Minute, Budget: 5, Window: 10 * time.Minute},
+			RestartFloor: 5 * time.Second,
+			ReadyForLong: 60 * time.Second,
+			Forgive:      2 * time.Minute,
+			StoppedAgain: 2 * time.Minute,
+		},
+		LivenessPolicy: LivenessPolicy{
+			PortGone:      2 * time.Minute,
+			AttachedGrace: 30 * time.Second,
+			VerifyTimeout: 5 * time.Second,
+			HangSilence:   60 * time.Second,
+			BusySilence:   180 * time.Second,
+		},
+		CarePolicy: CarePolicy{
+			ReloadTooSoon: 8 * time.Second,
+			Debounce:      2 * time.Second,
+			Tend:          30 * time.Second,
+			WakeQuiet:     60 * time.Second,
+		},
 	}
 }

@@ -7,73 +7,138 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"clawtray/rpc"
 	"clawtray/supervisor/openclaw"
+	"clawtray/supervisor/requests"
 )
 
-// connect waits until the gateway accepts us: on the way up, and after each
-// connection that ended while the process lives. One connection probes and
-// connects.
+// readyLine is the end of the line that a gateway prints when it accepts clients (OpenClaw
+// 2026.6.11 to 2026.9.6). It only makes us try to connect at once. The gateway counts as
+// ready after hello-ok.
+const readyLine = "[gateway] ready"
+
+// climb is the wait for one hello-ok, over all attempts to connect. Its time limits start
+// again after the machine has slept.
+type climb struct {
+	g          *generation
+	began      time.Time
+	soft, hard *time.Timer
+	look       *time.Timer // fires when it is time to check the progress
+	seen       progress    // at the last check
+	awake      <-chan struct{}
+	drops      int  // connections that the gateway accepted and closed without hello-ok
+	reread     bool // the token has been read again
+}
+
+func (g *generation) newClimb() *climb {
+	return &climb{g: g, began: time.Now(), awake: g.awake.C(), soft: time.NewTimer(g.p.SoftStart), hard: time.NewTimer(g.patience()),
+		look: time.NewTimer(g.p.HardStart / looks), seen: g.progress(context.Background())}
+}
+
+func (c *climb) stop() {
+	c.look.Stop()
+	c.soft.Stop()
+	c.hard.Stop()
+}
+
+// connect waits until the gateway accepts us. It is called for the first connection of a
+// generation and again after each connection that ended while the process still runs. Every
+// attempt uses one connection, both to look whether the gateway is there and to sign in.
 func (g *generation) connect(ctx context.Context) error {
-	if err := g.awaitAnnouncedStop(ctx); err != nil {
-		return err
-	}
-	began, awake := time.Now(), g.awake.C()
-	soft, hard := time.NewTimer(g.p.SoftStart), time.NewTimer(g.patience())
-	defer soft.Stop()
-	defer hard.Stop()
+	c := g.newClimb()
+	defer c.stop()
 	for {
-		session, err := rpc.Dial(ctx, g.options())
+		session, err := g.dialGateway(ctx)
 		if err == nil {
-			g.accepted(session)
+			g.accepted(ctx, session)
 			return nil
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		wait, final := g.refused(ctx, err, pollAfter(time.Since(began)))
-		if final != nil {
-			if err := g.blocked(ctx, *final); err != nil {
-				return err
-			}
-			continue
+		wait, err := c.refused(ctx, err)
+		if err == nil && wait != nil {
+			err = c.wait(ctx, wait)
 		}
-		for wait != nil {
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-g.exited():
-				return g.exit(ctx)
-			case <-soft.C:
-				last := g.lastLine()
-				g.tell(func(s *Status) { s.SlowStart, s.LastLine = true, last })
-			case <-hard.C:
-				return g.tooLate(ctx)
-			case <-awake: // what ran out while the machine slept begins anew
-				began, awake, wait = time.Now(), g.awake.C(), nil
-				soft.Reset(g.p.SoftStart)
-				hard.Reset(g.patience())
-			case <-g.retry:
-				wait = nil
-			case <-g.saidReady:
-				wait = nil
-			case <-wait:
-				wait = nil
-			}
+		if err != nil {
+			return err
 		}
 	}
 }
 
-// readyLine ends the line that a gateway prints when it accepts clients (OpenClaw
-// 2026.6.11 to 2026.9.6). It only makes us look at once: what counts is hello-ok.
-const readyLine = "[gateway] ready"
+// wait waits until the next attempt is due. It returns early when the gateway says that it
+// is ready or a person asks for a retry. It fails when the gateway has ended or took too
+// long.
+func (c *climb) wait(ctx context.Context, next <-chan time.Time) error {
+	g := c.g
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-g.exited():
+			return g.exit(ctx)
+		case <-c.soft.C:
+			last := g.lastLine()
+			g.tell(func(s *Status) { s.SlowStart, s.LastLine = true, last })
+		case <-c.look.C:
+			c.lookAtProgress(ctx)
+		case <-c.hard.C:
+			return g.tooLate()
+		case <-c.awake: // the machine slept: start the time limits again
+			c.began, c.awake = time.Now(), g.awake.C()
+			c.soft.Reset(g.p.SoftStart)
+			c.hard.Reset(g.patience())
+			return nil
+		case <-g.retry:
+			return nil
+		case <-g.saidReady:
+			return nil
+		case <-next:
+			return nil
+		}
+	}
+}
 
-// patience is how long the gateway may take until it accepts us.
+const (
+	// looks is how often the progress of a start is checked within its hard limit.
+	looks = 10
+	// maxBusyStart limits a start that uses CPU but takes no visible step, in multiples of
+	// the hard limit.
+	maxBusyStart = 6
+)
+
+// progress is how far a start has come.
+type progress struct {
+	steps int // steps in the gateway's startup trace
+	sample
+}
+
+func (g *generation) progress(ctx context.Context) progress {
+	return progress{g.timing.steps(), g.sample(ctx)}
+}
+
+// lookAtProgress starts the hard limit again when the start has made progress, so that the
+// limit only ends a start that does nothing (BEHAVIOUR Q6).
+func (c *climb) lookAtProgress(ctx context.Context) {
+	g, now := c.g, c.g.progress(ctx)
+	c.look.Reset(g.p.HardStart / looks)
+	took := now.at.Sub(c.seen.at)
+	burns := now.err == nil && c.seen.err == nil && took > 0 && float64(now.cpu-c.seen.cpu) >= busyShare*float64(took)
+	if g.readyAt.IsZero() && (now.steps > c.seen.steps || burns && time.Since(c.began) < maxBusyStart*g.p.HardStart) {
+		c.hard.Reset(g.patience())
+	}
+	c.seen = now
+}
+
+// patience returns how long the gateway may take until it accepts us.
 func (g *generation) patience() time.Duration {
 	switch {
-	case g.adopted: // it may have been starting when we died; else it has nothing to wait for
+	case g.conf.IsRemote():
+		return g.p.AttachedGrace
+	case g.adopted: // when clawtray ended, this gateway may still have been starting
 		return max(g.p.PortGone, g.p.HardStart-time.Since(g.proc.StartedAt()))
 	case g.readyAt.IsZero():
 		return g.p.HardStart
@@ -83,76 +148,25 @@ func (g *generation) patience() time.Duration {
 	return g.p.PortGone
 }
 
-// announcedStop is how long a gateway that announced its stop may take to end:
-// idle ones need half a second (measured).
-const announcedStop = 10 * time.Second
-
-// awaitAnnouncedStop does not disturb a gateway that said it is stopping
-// (BEHAVIOUR G2).
-func (g *generation) awaitAnnouncedStop(ctx context.Context) error {
-	n := g.notice()
-	if n == nil || n.Restarts || g.proc == nil {
-		return nil
-	}
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-g.exited():
-		return g.exit(ctx)
-	case <-time.After(announcedStop):
-		return nil
-	}
-}
-
-func (g *generation) options() rpc.Options {
-	if g.token.Value == "" {
-		if err := g.readToken(); err != nil {
-			g.log.Warn("there is no token to connect with", "err", err)
-		}
-	}
-	identity, _ := g.cfg.Identity()
-	return rpc.Options{
-		URL:          "ws://" + g.addr(),
-		Token:        g.token.Value,
-		TrustPeer:    true, // dial checks it each time
-		Identity:     identity,
-		DeviceTokens: g.cfg.DeviceTokens,
-		Client:       rpc.ClientInfo{Version: g.cfg.Version},
-		DialContext:  g.dial,
-		OnPhase:      g.onPhase,
-		OnSilence:    g.onSilence,
-		Trace:        g.cfg.Trace,
-		Redactor:     g.cfg.Redact,
-	}
-}
-
-// readToken learns the gateway's token, and that it is a secret.
-func (g *generation) readToken() error {
-	t, err := g.host.Token()
-	if err != nil {
-		return err
-	}
-	g.cfg.Redact.Add(t.Value)
-	g.token = t
-	return nil
-}
-
-// errStranger says that somebody else's program answers where the gateway should:
-// while our child is on its way, or after an attached gateway went away (BEHAVIOUR K4).
+// errStranger says that another program listens on the gateway's port, while our child is
+// starting or after an attached gateway has gone (BEHAVIOUR K4).
 var errStranger = errors.New("the listener is not the gateway")
 
-// dial connects only to a listener that may have our secrets: one of our own
-// process, or, attached, of our own user.
+// dial connects, but only to a listener that may get our secrets: our own process or, when
+// attached, a process of our own user.
 func (g *generation) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := g.host.Dial(ctx, network, addr)
+	conn, err := g.reach(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	by, err := g.host.Listener(ctx, g.cfg.Port, g.listener)
+	if g.conf.IsRemote() {
+		return conn, nil // the user has chosen this address, and TLS proves who answers
+	}
+	by, err := g.host.Listener(ctx, g.port(), g.listener)
 	switch {
-	case errors.Is(err, ErrNoListener): // gone again, or hidden from us: try later
+	case err != nil: // it is unknown who would get our secrets: try later
 		err = &net.OpError{Op: "dial", Net: network, Err: err}
-	case err == nil && (by.User != "" || g.proc != nil && by.PID != 0 && !g.proc.Owns(by.PID)):
+	case by.User != "" || g.proc != nil && by.PID != 0 && !g.proc.Owns(ctx, by.PID):
 		err = errStranger
 	default:
 		return conn, nil
@@ -174,44 +188,117 @@ func (g *generation) onPhase(p rpc.Phase) {
 	}
 }
 
-var wayUp = []Phase{Spawned, Listening, Challenged, Sidecars}
+var startPhases = []Phase{Spawned, Listening, Challenged, Sidecars}
 
-// upTo shows how far a start has come. Each attempt to connect begins anew; what
-// a person sees only goes forward.
+// upTo shows how far a start has come. Each attempt to connect starts with the first phase
+// again, but the phase that people see only moves forward.
 func (g *generation) upTo(p Phase) {
 	g.tell(func(s *Status) {
-		if slices.Index(wayUp, s.Phase) < slices.Index(wayUp, p) {
+		if slices.Index(startPhases, s.Phase) < slices.Index(startPhases, p) {
 			s.Phase = p
 		}
 	})
 }
 
-// refused sorts a failed attempt: either when to try again, or why not to.
-func (g *generation) refused(ctx context.Context, err error, poll time.Duration) (wait <-chan time.Time, final *Cause) {
+// refused decides what follows a failed attempt. It returns a channel that fires when it is
+// time to try again (nil means at once), or the error that ends the wait for the gateway.
+func (c *climb) refused(ctx context.Context, err error) (wait <-chan time.Time, end error) {
+	g, poll := c.g, pollAfter(time.Since(c.began))
+	if g.unsaid != nil {
+		g.disconnected(g.unsaid)
+		g.unsaid = nil
+	}
 	rule := rpc.RuleFor(err)
 	var e *rpc.Error
 	errors.As(err, &e)
 	switch {
 	case errors.Is(err, errStranger):
-		by, _ := g.host.Listener(ctx, g.cfg.Port, 0)
-		c := g.conflict(by)
-		return nil, &c
+		by, _ := g.host.Listener(ctx, g.port(), 0)
+		return nil, g.conflict(ctx, by)
 	case e != nil && e.Kind == rpc.KindStarting:
 		last := g.lastLine()
 		g.tell(func(s *Status) { s.LastLine = last })
 		g.upTo(Sidecars)
 		return g.startedOr(ctx, e.RetryAfter, poll), nil
+	case rule.Kind == rpc.KindAuth && c.rotated(ctx):
+		return nil, nil
+	case errors.Is(err, openclaw.ErrWrongCertificate):
+		return c.renewed(ctx, err)
+	case e != nil && e.Kind == rpc.KindUntrusted: // it was unknown who would get our secrets: try later
+		return time.After(max(poll, readyPoll)), nil
 	case !rule.Retry:
-		c := connectCause(err, rule, g.token)
-		return nil, &c
+		return nil, g.blocked(ctx, connectCause(err, rule, g.conf))
+	case isDrop(err):
+		return c.dropped(ctx, err)
 	case g.proc == nil:
 		return time.After(slowPoll), nil
-	default:
-		return time.After(poll), nil
 	}
+	return time.After(poll), nil
 }
 
-// pollAfter is how often to look at a start that has taken so long already.
+// rotated reads the token again and reports whether it has changed. It does so once per
+// climb. When only OpenClaw can get the token, it is fetched here and not before the start,
+// because the device token is tried first and usually makes it unnecessary.
+func (c *climb) rotated(ctx context.Context) bool {
+	if c.reread {
+		return false
+	}
+	c.reread = true
+	token, password := c.g.conf.Credentials()
+	if c.g.conf.NeedsAsking() {
+		c.g.ask(ctx)
+	}
+	c.g.refresh(ctx)
+	newToken, newPassword := c.g.conf.Credentials()
+	return newToken != token || newPassword != password
+}
+
+// renewed reads the certificate's fingerprint again, because a gateway may renew its
+// certificate while it runs. When the expected fingerprint has not changed, a person has to
+// look at it.
+func (c *climb) renewed(ctx context.Context, err error) (wait <-chan time.Time, end error) {
+	g := c.g
+	before, _ := g.conf.Fingerprint()
+	g.refresh(ctx)
+	if after, _ := g.conf.Fingerprint(); after != before {
+		return nil, nil
+	}
+	return nil, g.blocked(ctx, Cause{Code: WrongCertificate, Detail: g.conf.URL()})
+}
+
+// isDrop reports whether the gateway accepted a connection and then closed it. A refused
+// connection is no drop, because then the gateway is not there yet, and a timeout is none,
+// because then the gateway hangs.
+func isDrop(err error) bool {
+	var e *rpc.Error
+	if !errors.As(err, &e) || e.Kind != rpc.KindTransport || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var op *net.OpError
+	return !errors.As(err, &op) || op.Op != "dial" && !op.Timeout()
+}
+
+// maxDropPoll is the longest wait of a start between two connections that the gateway
+// closes without an answer.
+const maxDropPoll = 5 * time.Second
+
+// dropped handles a gateway that accepts connections and closes them. During a start, each
+// wait is longer than the one before. Later, the first drop belongs to a restart in place,
+// and each further one counts as the end of a connection.
+func (c *climb) dropped(ctx context.Context, err error) (wait <-chan time.Time, end error) {
+	c.drops++
+	g := c.g
+	if !g.readyAt.IsZero() && c.drops > 1 {
+		g.upFor = 0
+		lost := &lostConnection{cause: Cause{Code: Disconnected, Detail: g.cfg.Redact.String(err.Error()), LastLine: g.lastLine()}}
+		g.disconnected(lost)
+		return nil, g.recover(ctx, lost)
+	}
+	return time.After(doubled(pollAfter(time.Since(c.began)), c.drops-1, maxDropPoll)), nil
+}
+
+// pollAfter returns the time between two attempts, for a start that has already taken this
+// long.
 func pollAfter(took time.Duration) time.Duration {
 	if took < patientAfter {
 		return fastPoll
@@ -219,14 +306,14 @@ func pollAfter(took time.Duration) time.Duration {
 	return slowPoll
 }
 
-// readyPoll is the distance of two looks at /readyz during a start: each takes 3 ms
-// of the gateway's time (measured), and one whose output we read says itself when it
-// is ready.
+// readyPoll is the minimum time between two requests to /readyz during a start. Each
+// request takes 3 ms of the gateway's time (measured). A gateway whose output we read says
+// itself when it is ready.
 const readyPoll = 250 * time.Millisecond
 
-// startedOr fires when the gateway says on /readyz that it is ready, at the
-// latest after the time it asked for: waiting that out blindly would cost up to
-// half a second of every start.
+// startedOr returns a channel that is closed when the gateway says on /readyz that it is
+// ready, and at the latest after the time that the gateway asked us to wait. Always waiting
+// that long would make every start up to half a second slower.
 func (g *generation) startedOr(ctx context.Context, asked, poll time.Duration) <-chan time.Time {
 	fired := make(chan time.Time, 1)
 	ctx, cancel := context.WithTimeout(ctx, max(asked, poll))
@@ -248,91 +335,153 @@ func (g *generation) startedOr(ctx context.Context, asked, poll time.Duration) <
 	return fired
 }
 
-// blocked waits, with the gateway alive and untouched, for a person to remove
-// what keeps us out: a wrong token, a missing approval, another protocol. No
-// retry heals those (BEHAVIOUR H4). A nil return means: try again.
+// blocked waits until a person removes what prevents the sign-in: a wrong token, a missing
+// approval, another protocol version. The gateway keeps running meanwhile. Retries cannot
+// heal these causes (BEHAVIOUR H4). A nil return means: try again.
 func (g *generation) blocked(ctx context.Context, c Cause) error {
-	if c.Code == PortConflict {
-		return c
-	}
 	g.log.Error("the gateway runs, but cannot be used", "cause", c.Code, "why", c.Error())
-	g.tell(func(s *Status) {
+	g.stand(stand{at: blocked, mode: g.mode}, func(s *Status) {
 		s.State, s.Phase, s.Cause, s.Facts.RPCAlive = Failed, Idle, c, false
+		s.NextRetryAt, s.SlowStart, s.LastLine = time.Time{}, false, ""
 		s.Health = Health{}.with(reason(ReasonNoRPC, string(c.Code)))
 	})
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-g.exited():
-		return g.exit(ctx)
-	case <-g.retry:
-		g.token = openclaw.Token{}
-		g.tell(func(s *Status) {
-			s.State, s.Phase = Reconnecting, Listening
-			s.Health = Health{}.with(reason(ReasonNotRunning, nil))
-		})
-		return nil
-	}
-}
-
-// tooLate ends or continues a wait that went over its hard limit.
-func (g *generation) tooLate(ctx context.Context) error {
-	switch {
-	case g.readyAt.IsZero() && !g.adopted:
-		return Cause{Code: StartTimeout, Detail: g.p.HardStart.String(), LastLine: g.lastLine()}
-	case g.mode == Managed:
-		return Cause{Code: Hung, Detail: "its port stayed closed for " + g.p.PortGone.String(), LastLine: g.lastLine()}
-	}
-	// The owner of an attached gateway did not bring it back. Offer to take over
-	// (BEHAVIOUR M4), and go on watching for it.
-	g.tell(func(s *Status) { s.State, s.Phase, s.Cause = Failed, Idle, Cause{Code: AttachedGone} })
+	corrected, leave := g.correction(ctx, c)
+	defer leave()
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(slowPoll):
-			if conn, err := g.host.Dial(ctx, "tcp", g.addr()); err == nil {
-				conn.Close()
-				return errAgain
+		case <-g.exited():
+			return g.exit(ctx)
+		case cmd := <-g.commands:
+			if by := g.replace(ctx, cmd); by != nil {
+				return by
 			}
+		case <-g.retry:
+			return g.signInAgain()
+		case <-corrected:
+			g.log.Info("the configuration has changed: signing in again")
+			return g.signInAgain()
 		}
 	}
 }
 
-// errAgain starts the generation's claim afresh.
-var errAgain = errors.New("look again")
+// signInAgain makes the next attempt read the configuration again.
+func (g *generation) signInAgain() error {
+	g.stale = true
+	g.stand(stand{at: climbing, mode: g.mode}, func(s *Status) {
+		s.State, s.Phase = Reconnecting, Listening
+		s.Health = Health{}.with(reason(ReasonNotRunning, nil))
+	})
+	return nil
+}
 
-// accepted makes the session the generation's own and tells that the gateway runs.
-func (g *generation) accepted(s *rpc.Session) {
+// lockedOut are the causes that a change of the configuration can heal while the gateway runs.
+var lockedOut = map[CauseCode]bool{TokenMismatch: true, TokenMissing: true, PasswordRefused: true, ProxyOnly: true, SecretOpaque: true, WrongCertificate: true}
+
+// correction returns a channel that receives when the configuration, or a secret that it
+// refers to, has changed and then stayed the same for configQuiet. The channel is nil, so
+// it never receives, when no change can heal the cause c. leave ends the observation.
+func (g *generation) correction(ctx context.Context, c Cause) (corrected chan struct{}, leave func()) {
+	if !lockedOut[c.Code] {
+		return nil, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	corrected = make(chan struct{}, 1)
+	left := make(chan struct{})
+	state := func() string {
+		limited, cancel := context.WithTimeout(ctx, configTimeout)
+		defer cancel()
+		e, err := g.host.Gateway(limited)
+		token, password := e.Credentials()
+		pin, _ := e.Fingerprint()
+		return fmt.Sprint(fileState(e.File), err, token, password, pin) // never logged
+	}
+	g.helpers.Go(func() {
+		defer close(left)
+		before := state()
+		last, since := before, time.Now()
+		for pause(ctx, slowPoll) == nil {
+			if now := state(); now != last {
+				last, since = now, time.Now()
+			}
+			if last != before && time.Since(since) >= configQuiet {
+				corrected <- struct{}{}
+				return
+			}
+		}
+	})
+	return corrected, func() {
+		cancel()
+		<-left
+	}
+}
+
+// replace returns the order that ends a gateway which does not let us sign in. When the
+// next gateway could not start, it rejects the command and returns nil, so that no work is
+// lost for a start that would fail (XU7).
+func (g *generation) replace(ctx context.Context, cmd command) error {
+	if err := g.unstartable(ctx); err != nil && g.mode == Managed {
+		cmd.reply(Answer{Result: ResultRejected}, err)
+		return nil
+	}
+	return &order{For: forRestart, Cause: cmd.cause}
+}
+
+// tooLate returns the cause when a wait has reached its hard limit. When the owner of an
+// attached gateway did not bring it back, the cause offers to take over (BEHAVIOUR M4).
+func (g *generation) tooLate() Cause {
+	switch {
+	case g.conf.IsRemote():
+		return Cause{Code: RemoteUnreachable, Detail: g.conf.URL()}
+	case g.readyAt.IsZero() && !g.adopted:
+		return Cause{Code: StartTimeout, Detail: g.p.HardStart.String(), LastLine: g.lastLine()}
+	case g.mode == Managed:
+		return Cause{Code: Hung, Detail: "it accepted no connection for " + g.p.PortGone.String(), LastLine: g.lastLine()}
+	}
+	return Cause{Code: AttachedGone}
+}
+
+// requestsAtOnce is how many events about requests may be buffered. When events are lost,
+// the list of requests is fetched again.
+const requestsAtOnce = 64
+
+// subscribe subscribes to the events of a new session. It must be called before the first
+// event can arrive, because gateways send presence and health directly after they accept a
+// connection.
+func (g *generation) subscribe(s *rpc.Session) {
+	g.hub.connect(s)
+	g.events = s.Subscribe(4, "health", "config.changed", "tick")
+	g.doings = s.Subscribe(1, doingsEvents...)
+	g.asked = s.Subscribe(requestsAtOnce, requests.Events()...)
+}
+
+// accepted makes the session the current one and tells the owner that the gateway runs.
+func (g *generation) accepted(ctx context.Context, s *rpc.Session) {
 	g.session = s
-	g.lastClose, g.adopted = nil, false
+	g.lastClose, g.adopted, g.counted, g.unsaid = nil, false, false, nil
 	select {
-	case <-g.silence: // of the connection before
+	case <-g.silence: // a report of the connection before
 	default:
 	}
 	g.timing.ready()
 	now := time.Now()
-	g.connectedAt = now
-	if g.bootAt.IsZero() { // somebody else's: nobody knows
-		g.bootAt = now
-	}
+	hello := s.Hello()
+	restarted := g.booted(hello, now)
 	if g.readyAt.IsZero() {
 		g.readyAt = now
 	}
 	_, identityProblem := g.cfg.Identity()
-	hello := s.Hello()
-	restarted := g.rebooted || g.bootID != "" && g.bootID != hello.Server.BootID
-	g.bootID, g.rebooted = hello.Server.BootID, false
 	g.log.Info("gateway ready", "version", hello.Server.Version, "protocol", hello.Protocol, "mode", g.mode, "timing", g.timing.timing())
 	g.note(func(r *recorder) { r.connected(s) })
-	g.hub.connect(s)
+	if g.mode == Managed && !g.plan.safe { // a safe start does not prove that the configuration works with its channels and plugins
+		conf := g.conf
+		g.helpers.Go(func() { g.host.Accepted(context.WithoutCancel(ctx), conf) })
+	}
 	g.hub.emit(rpc.Event{Name: EventReady})
-	g.tell(func(st *Status) {
+	g.stand(stand{at: serving, mode: g.mode, restarted: restarted}, func(st *Status) {
 		st.State, st.Phase, st.Mode = Running, Ready, g.mode
 		st.ConnectedAt = now
-		if restarted {
-			st.Launches++
-		}
 		st.StoppingFor, st.ActiveWork, st.Deadline = "", 0, time.Time{}
 		st.GatewayVersion = hello.Server.Version
 		st.SlowStart, st.LastLine, st.NextRetryAt = false, "", time.Time{}
@@ -344,6 +493,9 @@ func (g *generation) accepted(s *rpc.Session) {
 		if identityProblem != "" {
 			st.Health = st.Health.with(reason(ReasonIdentity, identityProblem))
 		}
+		if g.plan.safe {
+			st.Health = st.Health.with(reason(ReasonSafeStart, nil))
+		}
 		st.Health = st.withSettings()
 		if g.mode == Attached && st.StartedAt.IsZero() {
 			st.StartedAt = now.Add(-hello.Snapshot.Uptime())
@@ -351,7 +503,20 @@ func (g *generation) accepted(s *rpc.Session) {
 	})
 }
 
-// runtimeCause turns what the resolver says into a cause.
+// booted records which start of the gateway we are connected to, and reports whether it
+// restarted in place since the connection before. Old gateways send no boot id; for them,
+// only their announcements count.
+func (g *generation) booted(hello *rpc.Hello, now time.Time) (restarted bool) {
+	id := hello.Server.BootID
+	restarted = g.rebooting || g.bootID != "" && g.bootID != id
+	if g.proc == nil && !restarted {
+		g.bootAt = now.Add(-hello.Snapshot.Uptime())
+	}
+	g.bootID, g.rebooting = id, false
+	return restarted
+}
+
+// runtimeCause turns an error of [RuntimeHost.Runtime] into a cause.
 func runtimeCause(err error) error {
 	var missing *openclaw.MissingError
 	if !errors.As(err, &missing) {
@@ -360,14 +525,15 @@ func runtimeCause(err error) error {
 	code := map[openclaw.MissingKind]CauseCode{
 		openclaw.NodeMissing:        NodeMissing,
 		openclaw.NodeTooOld:         NodeTooOld,
+		openclaw.NodeUnsupported:    NodeTooOld,
 		openclaw.OpenClawMissing:    OpenClawMissing,
 		openclaw.ConfiguredUnusable: RuntimeBroken,
 	}[missing.Kind]
 	return Cause{Code: code, Detail: missing.Sentence}
 }
 
-// connectCause turns a refused connect that no retry heals into a cause.
-func connectCause(err error, rule rpc.Rule, token openclaw.Token) Cause {
+// connectCause turns a refused sign-in that no retry heals into a cause.
+func connectCause(err error, rule rpc.Rule, conf openclaw.Effective) Cause {
 	var e *rpc.Error
 	if !errors.As(err, &e) {
 		return Cause{Code: Internal, Detail: err.Error()}
@@ -375,10 +541,7 @@ func connectCause(err error, rule rpc.Rule, token openclaw.Token) Cause {
 	c := Cause{Code: ConnectRefused, Detail: e.Message}
 	switch rule.Kind {
 	case rpc.KindAuth:
-		c = Cause{Code: TokenMismatch, Detail: tokenDetail(token)}
-		if e.DetailsCode == "AUTH_TOKEN_MISSING" {
-			c = Cause{Code: TokenMissing}
-		}
+		return authCause(e, conf)
 	case rpc.KindPairing:
 		var request struct{ RequestID string }
 		_ = json.Unmarshal(e.Details, &request) // older gateways have no details
@@ -396,14 +559,36 @@ func connectCause(err error, rule rpc.Rule, token openclaw.Token) Cause {
 	return c
 }
 
-// tokenDetail says where our token comes from and, where it is known, where the
-// gateway's does: the two places a person has to make agree.
-func tokenDetail(t openclaw.Token) string {
-	switch {
-	case t.Conflict != "":
-		return fmt.Sprintf(": ours comes from %s, but %s", t.Source, t.Conflict)
-	case t.Source != "":
-		return ": ours comes from " + t.Source
+// authCause returns why a gateway refuses our token or password.
+func authCause(e *rpc.Error, conf openclaw.Effective) Cause {
+	secret := conf.SignIn.Secret()
+	if conf.IsRemote() {
+		if secret = conf.Remote.Token; secret.State == openclaw.SecretAbsent {
+			secret = conf.Remote.Password
+		}
 	}
-	return ""
+	switch {
+	case secret.State == openclaw.SecretOnlyOpenClaw:
+		return Cause{Code: SecretOpaque, Detail: secret.String()}
+	case secret.State == openclaw.SecretAbsent && conf.SignIn.Mode.Value == openclaw.SignInTrustedProxy:
+		return Cause{Code: ProxyOnly} // the device token, which was the only way in, is not taken any more
+	case strings.Contains(e.DetailsCode, "PASSWORD"):
+		return Cause{Code: PasswordRefused, Detail: secretDetail(secret)}
+	case e.DetailsCode == "AUTH_TOKEN_MISSING":
+		return Cause{Code: TokenMissing}
+	}
+	return Cause{Code: TokenMismatch, Detail: secretDetail(secret)}
+}
+
+// secretDetail says where our secret comes from and which other places it overrides. These
+// are the places that a person has to make equal.
+func secretDetail(s openclaw.Secret) string {
+	if s.State == openclaw.SecretAbsent {
+		return ""
+	}
+	from := ": ours comes from " + string(s.Source)
+	for _, other := range s.Over {
+		from += ", which beats the one from " + string(other)
+	}
+	return from
 }

@@ -2,22 +2,29 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"clawtray/rpc"
 )
 
-// preflight is how busy the gateway is (measured: from OpenClaw 2026.6.11 on).
+// preflight is the answer to gateway.restart.preflight: how busy the gateway is (measured:
+// from OpenClaw 2026.6.11 on).
 type preflight struct {
 	Safe   bool `json:"safe"`
 	Counts struct {
-		Total int `json:"totalActive"`
+		Total      int `json:"totalActive"`
+		Runs       int `json:"embeddedRuns"`
+		Cron       int `json:"cronRuns"`
+		Tasks      int `json:"activeTasks"`
+		Background int `json:"backgroundExecSessions"`
 	} `json:"counts"`
 	Summary string `json:"summary"`
 }
 
-// work asks how much is going on; known is false where the gateway cannot tell.
-func (g *generation) work(ctx context.Context, s *rpc.Session) (active int, known bool) {
+// activeWork asks the gateway how many pieces of work are active. known is false when the gateway
+// cannot tell. When the gateway is too busy to answer in time, active is -1.
+func (g *generation) activeWork(ctx context.Context, s *rpc.Session) (active int, known bool) {
 	const method = "gateway.restart.preflight"
 	if !s.Supports(method) {
 		return 0, false
@@ -26,7 +33,7 @@ func (g *generation) work(ctx context.Context, s *rpc.Session) (active int, know
 	defer cancel()
 	var p preflight
 	if err := s.Call(ctx, method, nil, &p); err != nil {
-		return 0, false
+		return -1, errors.Is(err, context.DeadlineExceeded)
 	}
 	if p.Safe {
 		return 0, true
@@ -34,43 +41,36 @@ func (g *generation) work(ctx context.Context, s *rpc.Session) (active int, know
 	return max(1, p.Counts.Total), true
 }
 
-// drainPoll is how often the remaining work is counted while a person waits.
+// drainPoll is the time between two counts of the remaining work while a person waits.
 const drainPoll = 500 * time.Millisecond
 
-// awaitWork waits until the gateway is idle; busy reports that it still works
-// when limit has passed or somebody lost patience.
-func (g *generation) awaitWork(ctx context.Context, s *rpc.Session, limit time.Duration) (busy bool) {
-	awake := g.awake.C()
-	deadline := time.Now().Add(limit)
+// awaitWork waits until the gateway is idle or ctx ends. It returns true when the gateway
+// is still busy, or could not be asked, at the end of ctx. until says when ctx ends at the
+// latest; the status shows that time.
+func (g *generation) awaitWork(ctx context.Context, s *rpc.Session, until func() time.Time) (busy bool) {
 	for {
-		n, known := g.work(ctx, s)
-		if !known || n == 0 {
+		if ctx.Err() != nil {
+			return !closed(s.Done())
+		}
+		n, known := g.activeWork(ctx, s)
+		if ctx.Err() == nil && (!known || n == 0) {
 			return false
 		}
-		until := deadline // the owner reads it later
-		g.tell(func(st *Status) { st.Phase, st.ActiveWork, st.Deadline = Draining, n, until })
-		left := time.Until(deadline)
-		if left <= 0 {
-			return true
-		}
+		deadline := until() // computed here, because the owner runs the function below later
+		g.tell(func(st *Status) { st.Phase, st.ActiveWork, st.Deadline = Draining, n, deadline })
 		select {
 		case <-ctx.Done():
-			return false
 		case <-s.Done():
 			return false
 		case <-g.exited():
 			return false
-		case <-g.rung:
-			return true
-		case <-awake:
-			awake, deadline = g.awake.C(), time.Now().Add(limit)
-		case <-time.After(min(drainPoll, left)):
+		case <-time.After(drainPoll):
 		}
 	}
 }
 
-// abortWork ends the runs that are still active, so that the gateway does not
-// drain for minutes after the signal (measured: up to 315 s from 2026.8 on).
+// abortWork ends the runs that are still active. Otherwise the gateway would wait for them
+// after the signal (measured: up to 315 s from OpenClaw 2026.8 on).
 func (g *generation) abortWork(ctx context.Context, s *rpc.Session) {
 	var list struct {
 		Sessions []struct {

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"slices"
 	"sync"
@@ -10,11 +11,12 @@ import (
 	"clawtray/rpc"
 )
 
-// Events of the supervisor itself, beside those of the gateway.
+// Events of the supervisor itself. [Supervisor.Events] yields them together with those of
+// the gateway.
 const (
 	EventReady = "ready"        // the gateway accepted us
-	EventExit  = "process.exit" // the process ended; payload: how, a string such as "exit code 1" or "SIGKILL"
-	EventError = "error"        // recovery ended, a person has to act; payload: the Cause
+	EventExit  = "process.exit" // the process ended; the payload is a string such as "exit code 1" or "SIGKILL"
+	EventError = "error"        // recovery ended and a person has to act; the payload is the Cause
 )
 
 func errorEvent(c Cause) rpc.Event {
@@ -22,32 +24,37 @@ func errorEvent(c Cause) rpc.Event {
 	return rpc.Event{Name: EventError, Payload: payload}
 }
 
-// hub hands the gateway's events to subscribers, over all its connections.
+func exitEvent(e Exit) rpc.Event {
+	return rpc.Event{Name: EventExit, Payload: fmt.Appendf(nil, "%q", exitText(e))}
+}
+
+// hub gives the gateway's events to subscribers, across all connections.
 type hub struct {
 	mu          sync.Mutex
-	session     *rpc.Session // the live one, nil between two
+	session     *rpc.Session // the current session; nil between two sessions
 	subscribers map[*subscriber]struct{}
 }
 
 // subscriber is one caller of Events.
 type subscriber struct {
-	names  []string // empty: all
+	names  []string // empty means all events
 	buffer int
 	own    chan rpc.Event // events of the supervisor itself
 
-	// connections are its subscriptions, oldest first, at most maxBehind; the hub's
-	// mutex guards them. grew is poked when there is one more.
+	// connections are the subscriptions of this subscriber, oldest first, at most
+	// maxBehind. The hub's mutex guards them. grew receives when one is added.
 	connections []*rpc.Subscription
 	grew        chan struct{}
 }
 
-// maxBehind is how many connections a subscriber may be late; of more it sees the newest.
+// maxBehind is how many connections a subscriber may be late. When there are more, the
+// oldest are dropped.
 const maxBehind = 4
 
 func newHub() *hub { return &hub{subscribers: map[*subscriber]struct{}{}} }
 
-// connect makes s the session that events come from; nil when it is over.
-// Subscribing here, right after the hello, loses none of its events.
+// connect makes s the session that events come from; nil means that it has ended. When
+// connect is called from rpc.Options.OnSession, no event of the session is lost.
 func (h *hub) connect(s *rpc.Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -60,7 +67,14 @@ func (h *hub) connect(s *rpc.Session) {
 	}
 }
 
-// follow is called with the hub's mutex held.
+// live returns the current session; nil between two sessions.
+func (h *hub) live() *rpc.Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.session
+}
+
+// follow subscribes to the events of s. The hub's mutex must be held.
 func (sub *subscriber) follow(s *rpc.Session) {
 	sub.connections = append(sub.connections, s.Subscribe(sub.buffer, sub.names...))
 	if len(sub.connections) > maxBehind {
@@ -70,7 +84,8 @@ func (sub *subscriber) follow(s *rpc.Session) {
 	poke(sub.grew)
 }
 
-// emit hands out an event of our own; a subscriber that is full loses it.
+// emit gives an event of the supervisor to all subscribers. A subscriber whose buffer is
+// full loses it.
 func (h *hub) emit(e rpc.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -103,8 +118,8 @@ func (h *hub) remove(sub *subscriber) {
 	}
 }
 
-// oldest is the connection whose events come first, nil without any; after the
-// end of one, next forgets it.
+// oldest returns the subscription whose events come first; nil when there is none. When it
+// has ended, next removes it.
 func (h *hub) oldest(sub *subscriber) *rpc.Subscription {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -122,10 +137,10 @@ func (h *hub) next(sub *subscriber, over *rpc.Subscription) {
 	}
 }
 
-// Events yields the gateway's events with the given names, all of them without
-// names, also those this program does not know, across reconnects and restarts,
-// until ctx ends (BEHAVIOUR A5). A subscriber that falls more than buffer events
-// behind loses some; it never delays anybody.
+// Events yields the gateway's events with the given names, across reconnects and restarts,
+// until ctx ends (BEHAVIOUR A5). Without names it yields all events, also those that this
+// program does not know. A subscriber that is more than buffer events behind loses some of
+// them; it never delays anybody.
 func (s *Supervisor) Events(ctx context.Context, buffer int, names ...string) iter.Seq[rpc.Event] {
 	return func(yield func(rpc.Event) bool) {
 		buffer = max(buffer, 1)
@@ -143,7 +158,7 @@ func (s *Supervisor) Events(ctx context.Context, buffer int, names ...string) it
 				return
 			case <-sub.grew:
 			case e, ok := <-events:
-				if !ok { // the connection is over, and all of its events were seen
+				if !ok { // the connection has ended, and all of its events were yielded
 					s.hub.next(sub, connection)
 				} else if !yield(e) {
 					return

@@ -12,7 +12,7 @@ import (
 	"clawtray/rpc"
 )
 
-// collect subscribes and returns what came so far. It stops with the scene.
+// collect subscribes; got returns the events so far. It stops with the scene.
 func (s *scene) collect(buffer int, names ...string) (got func() []rpc.Event, stop func()) {
 	var mu sync.Mutex
 	var list []rpc.Event
@@ -76,13 +76,14 @@ func TestA5_NothingAfterTheHelloIsLost(t *testing.T) {
 		got, stop := s.collect(100, "chat")
 		defer stop()
 		s.start()
-		for range 20 { // each connection begins with an event
+		for range 20 { // each connection starts with an event
+			time.Sleep(2 * DefaultPolicy().Forgive) // so that losses do not count together
 			gw := s.host.current().gw
 			gw.CloseAll(1006, "")
 			s.until("lost", in(Reconnecting))
 			s.until("running", in(Running))
 			gw.Emit("chat", nil)
-			gw.CloseAll(1006, "") // and ends at once after it
+			gw.CloseAll(1006, "") // and ends directly after the event
 			s.until("lost again", in(Reconnecting))
 			s.until("running again", in(Running))
 		}
@@ -138,7 +139,7 @@ func TestA5_ASlowSubscriberLosesItsOwnOnly(t *testing.T) {
 		}()
 		synctest.Wait()
 		s.start()
-		for range 10 { // more connections than one may be late
+		for range 10 { // more connections than a subscriber may be late
 			for range 20 {
 				s.host.current().gw.Emit("chat", nil)
 			}
@@ -155,6 +156,21 @@ func TestA5_ASlowSubscriberLosesItsOwnOnly(t *testing.T) {
 		cancel()
 		if n := <-done; n < 4 || n > 16 {
 			t.Errorf("the slow one saw %d", n)
+		}
+	})
+}
+
+// TestXR2_EventsDirectlyAfterHelloReachSubscribers checks that for every connection.
+func TestXR2_EventsDirectlyAfterHelloReachSubscribers(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		got, stop := s.collect(100, "presence", "health")
+		defer stop()
+		s.start()
+		s.host.current().finish(Exit{Code: -1, Signal: "SIGKILL"})
+		s.until("lost", in(Reconnecting))
+		s.until("running", in(Running))
+		if list := names(got()); !slices.Equal(list, []string{"presence", "health", "presence", "health"}) {
+			t.Error(list)
 		}
 	})
 }

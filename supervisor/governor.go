@@ -5,21 +5,22 @@ import (
 	"time"
 )
 
-// Governor bounds automatic restarts (BEHAVIOUR D3). What a person asks for
-// never passes it; it clears the record instead.
+// Governor limits automatic restarts (BEHAVIOUR D3). It never limits a restart that a
+// person asks for; such a restart clears the record instead.
 type Governor struct {
-	Cooldown    time.Duration // least distance after the first restart, doubling with each
+	Cooldown    time.Duration // minimum time to the next restart; doubles with each restart within Window
 	MaxCooldown time.Duration
-	Budget      int // restarts within Window before a person has to look
+	Budget      int // how many restarts are allowed within Window
 	Window      time.Duration
 }
 
-// Restarts is the governor's memory: when automatic restarts were made, oldest
-// first. It is a value; its methods return the changed one.
+// Restarts are the times of the automatic restarts, oldest first. It is a value; its
+// methods return the changed one.
 type Restarts []time.Time
 
-// Allow says how long an automatic restart at now has to wait, or that the
-// budget is spent and when it would reopen.
+// Allow reports whether an automatic restart at now is allowed, and how long it has to
+// wait. When the budget is used up, ok is false and reopens says when the next restart will
+// be allowed.
 func (g Governor) Allow(r Restarts, now time.Time) (wait time.Duration, reopens time.Time, ok bool) {
 	recent := r.since(now.Add(-g.Window))
 	if len(recent) >= g.Budget {
@@ -32,7 +33,7 @@ func (g Governor) Allow(r Restarts, now time.Time) (wait time.Duration, reopens 
 	return max(0, next.Sub(now)), time.Time{}, true
 }
 
-// Add records a restart at t and forgets what is older than the window.
+// Add records a restart at t and removes times that are older than the window.
 func (r Restarts) Add(t time.Time, window time.Duration) Restarts {
 	return append(slices.Clone(r.since(t.Add(-window))), t)
 }

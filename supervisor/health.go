@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// reasonText is one row per reason: how bad it is and the sentence, with %v for
-// the detail.
+// reasonText has one row per reason: how bad it is, and the sentence. %v in the sentence
+// becomes the detail.
 var reasonText = map[ReasonCode]struct {
 	severity Level
 	sentence string
@@ -28,10 +28,13 @@ var reasonText = map[ReasonCode]struct {
 	ReasonUpdate:          {Degraded, "OpenClaw %v is installed; restart to use it"},
 	ReasonSettings:        {Degraded, "clawtray's settings have mistakes: %v"},
 	ReasonPending:         {Degraded, "Restart to use the new settings: %v"},
+	ReasonSafeStart:       {Degraded, "The gateway runs without channels and plugins, as you asked; restart it to bring them back"},
+	ReasonSpace:           {Degraded, "Little space is left on the disk: %v"},
+	ReasonLogins:          {Degraded, "OpenClaw has to log in again at %v"},
 	ReasonNoRPC:           {Degraded, "The gateway runs, but clawtray is not signed in (%v)"},
 }
 
-// reason makes a Reason; detail may be nil, a text, a number or a list.
+// reason makes a Reason. detail may be nil, a text, a number or a list of texts.
 func reason(code ReasonCode, detail any) Reason {
 	t := reasonText[code]
 	var text string
@@ -45,8 +48,8 @@ func reason(code ReasonCode, detail any) Reason {
 	return Reason{Code: code, Severity: t.severity, Detail: text, Text: fill(strings.Replace(t.sentence, "%v", "%s", 1), text)}
 }
 
-// with returns the health with r in it, replacing an older r of the same code.
-// A Reason with only a code takes that reason away.
+// with returns the health with r added; r replaces an older reason with the same code. An r
+// that has only a code removes that reason.
 func (h Health) with(r Reason) Health {
 	h = h.without(r.Code)
 	if r.Severity == "" {
@@ -55,14 +58,14 @@ func (h Health) with(r Reason) Health {
 	return rated(append(h.Reasons, r))
 }
 
-// without returns the health with the given reasons gone.
+// without returns the health without the given reasons.
 func (h Health) without(codes ...ReasonCode) Health {
 	return rated(slices.DeleteFunc(slices.Clone(h.Reasons), func(r Reason) bool { return slices.Contains(codes, r.Code) }))
 }
 
 var rank = map[Level]int{Healthy: 0, Degraded: 1, Unresponsive: 2}
 
-// rated sorts the reasons, worst first, and takes the level from the worst.
+// rated sorts the reasons, worst first, and sets the level to the worst severity.
 func rated(reasons []Reason) Health {
 	slices.SortStableFunc(reasons, func(a, b Reason) int { return rank[b.Severity] - rank[a.Severity] })
 	h := Health{Level: Healthy, Reasons: reasons}

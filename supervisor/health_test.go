@@ -27,7 +27,7 @@ func lacksReason(code ReasonCode) func(Status) bool {
 	return func(s Status) bool { return !has(s) }
 }
 
-// textOf is the sentence of a reason in a status.
+// textOf returns the sentence of a reason in a status.
 func textOf(s Status, code ReasonCode) string {
 	for _, r := range s.Health.Reasons {
 		if r.Code == code {
@@ -61,7 +61,7 @@ func TestA4_HealthEventsGiveReasonsAndTakeThemAway(t *testing.T) {
 				if st.Health.Level != Degraded || !strings.Contains(textOf(st, c.code), c.says) || strings.Contains(textOf(st, c.code), testToken) {
 					t.Errorf("health %+v", st.Health)
 				}
-				gw.Emit("health", map[string]any{"ok": true}) // says nothing about it
+				gw.Emit("health", map[string]any{"ok": true}) // the report does not mention the reason
 				gw.Emit("health", "nonsense")
 				time.Sleep(10 * time.Minute)
 				if st = s.Status(); !hasReason(c.code)(st) || st.State != Running || s.host.launches() != 1 {
@@ -94,7 +94,7 @@ func TestA4_CallsThatTimeOutDegrade(t *testing.T) {
 		gw := s.host.current().gw
 		mute := func(*gatewaytest.Request) (any, *gatewaytest.Error) { return gatewaytest.NoAnswer, nil }
 		gw.Handle("health", mute)
-		defer s.every(10*time.Second, func() { gw.Emit("tick", nil) })() // its frames go on
+		defer s.every(10*time.Second, func() { gw.Emit("tick", nil) })() // frames continue to arrive
 		st := s.until("the reason", hasReason(ReasonRPCTimeouts))
 		if st.State != Running || st.Health.Level != Degraded || !strings.Contains(textOf(st, ReasonRPCTimeouts), "3 in a row") {
 			t.Errorf("status %+v", st)
@@ -149,7 +149,8 @@ func TestA4_AnAttachedHangIsShownAndClears(t *testing.T) {
 	play(t, visited, nil, func(s *scene) {
 		s.start()
 		s.host.stranger.Silence(true)
-		// The system does not tell about a process that is not ours: it is believed to work at first.
+		// The system tells nothing about a process that is not ours, so at first we assume
+		// that it is busy.
 		for _, code := range []ReasonCode{ReasonHeartbeatMissed, ReasonVerifying, ReasonBusy, ReasonNotAnswering} {
 			s.until(string(code), hasReason(code))
 		}
@@ -180,6 +181,33 @@ func TestA4_TheSilenceOfOneConnectionIsNotThatOfTheNext(t *testing.T) {
 	})
 }
 
+// A1: each reason has the time when it began, which stays the same while the reason lasts.
+func TestA1_AReasonSaysSinceWhen(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		gw := s.host.current().gw
+		defer s.burn(s.host.current())() // the process uses CPU, so that it is not restarted too early
+		gw.Silence(true)
+		first := s.until("a missed heartbeat", hasReason(ReasonHeartbeatMissed)).Health.Reasons[0].Since
+		if first != time.Now() {
+			t.Errorf("since %v, now %v", first, time.Now())
+		}
+		next := s.until("one more", func(st Status) bool { return strings.Contains(textOf(st, ReasonHeartbeatMissed), " 2 ") })
+		for _, r := range next.Health.Reasons {
+			if r.Code == ReasonHeartbeatMissed && r.Since != first {
+				t.Errorf("since %v, then since %v", first, r.Since)
+			}
+		}
+		gw.Silence(false)
+		s.until("healthy", func(st Status) bool { return st.Health.Level == Healthy })
+		gw.Silence(true)
+		if again := s.until("missed again", hasReason(ReasonHeartbeatMissed)).Health.Reasons[0].Since; again != time.Now() {
+			t.Errorf("the next time since %v, now %v", again, time.Now())
+		}
+		gw.Silence(false)
+	})
+}
+
 func TestF1_TheSilenceOfAConnectionEndsWithIt(t *testing.T) {
 	play(t, healthy, nil, func(s *scene) {
 		s.start()
@@ -187,8 +215,8 @@ func TestF1_TheSilenceOfAConnectionEndsWithIt(t *testing.T) {
 		p.shut()
 		s.until("lost", in(Reconnecting))
 		said := make(chan struct{})
-		s.send(func(o *owner) { // what the watch of the old connection said last
-			o.gen.silence <- rpc.Silence{Misses: 3, Unresponsive: true}
+		s.send(func(o *owner) { // the last report of the old connection
+			o.gen.silence <- rpc.Silence{Misses: 3}
 			close(said)
 		})
 		<-said
@@ -208,7 +236,7 @@ func TestB9_GatewayReadyFollowsReadyz(t *testing.T) {
 		after   time.Duration
 	}{
 		"a gateway that tells": {gatewaytest.Config{}, 100 * time.Millisecond},
-		"one that cannot tell": {gatewaytest.Config{PageForReadyz: true}, DefaultPolicy().AssumeReady},
+		"one that cannot tell": {gatewaytest.Config{Quirks: gatewaytest.Quirks{PageForReadyz: true}}, DefaultPolicy().AssumeReady},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, behaving(behaviour{listen: time.Second, gateway: c.gateway}), nil, func(s *scene) {
@@ -229,7 +257,7 @@ func TestB9_GatewayReadyFollowsReadyz(t *testing.T) {
 func TestB9_WhoSaysNotReadyIsNotAssumedToBe(t *testing.T) {
 	var gw *gatewaytest.Gateway
 	late := behaviour{listen: time.Second, setup: func(g *gatewaytest.Gateway) { gw = g }}
-	late.gateway.OnConnect = func(*gatewaytest.Request) (*gatewaytest.Error, int) {
+	late.gateway.Hooks.OnConnect = func(*gatewaytest.Request) (*gatewaytest.Error, int) {
 		gw.SetDraining(true) // /readyz answers 503
 		return nil, 0
 	}
@@ -255,7 +283,7 @@ func TestB10_SuppressedChannelsAreShownWithTheirEnd(t *testing.T) {
 			t.Errorf("health %+v, want until %s", st.Health, until)
 		}
 		time.Sleep(breakerWindow)
-		s.host.current().gw.Suppress("slack") // one was started by hand
+		s.host.current().gw.Suppress("slack") // a person has started one channel
 		st = s.until("one channel", func(st Status) bool { return !strings.Contains(textOf(st, ReasonSafeMode), "telegram") })
 		if text := textOf(st, ReasonSafeMode); text != "The gateway keeps its channels off after repeated crashes (slack)" {
 			t.Errorf("after the window: %q", text)
@@ -269,8 +297,10 @@ func TestF1_SilenceIsAskedAboutOnTime(t *testing.T) {
 	play(t, healthy, nil, func(s *scene) {
 		s.start()
 		s.host.current().gw.Silence(true)
+		defer s.burn(s.host.current())() // without CPU use it would be restarted before the third miss
 		began := time.Now()
-		// The gateway promises a tick each 30 s; then a ping, 12 s for it, and again.
+		// The gateway promises a tick every 30 s. Without it, a ping follows, which has 12
+		// s, and then further pings.
 		for misses, want := range []time.Duration{44 * time.Second, 74 * time.Second, 104 * time.Second} {
 			s.until("a miss", func(st Status) bool {
 				return strings.Contains(textOf(st, ReasonHeartbeatMissed), " "+string(rune('1'+misses))+" ")
@@ -286,8 +316,8 @@ func TestF1_SilenceIsAskedAboutOnTime(t *testing.T) {
 
 func TestF1_TimesOfBothSystems(t *testing.T) {
 	for file, want := range map[string]map[string]string{
-		"liveness_unix.go":    {"defaultPingInterval": "30 * time.Second", "defaultPongTimeout": "12 * time.Second", "defaultMaxMisses": "3"},
-		"liveness_windows.go": {"defaultPingInterval": "60 * time.Second", "defaultPongTimeout": "25 * time.Second", "defaultMaxMisses": "5"},
+		"liveness_unix.go":    {"defaultPingInterval": "30 * time.Second", "defaultPongTimeout": "12 * time.Second"},
+		"liveness_windows.go": {"defaultPingInterval": "60 * time.Second", "defaultPongTimeout": "25 * time.Second"},
 	} {
 		set := token.NewFileSet()
 		f, err := parser.ParseFile(set, "../rpc/"+file, nil, 0)

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// incidents is the record of trouble, newest first. It is a value: methods
-// return the changed one and leave what was published alone.
+// incidents are the recorded incidents, newest first. It is a value: methods return a
+// changed copy and never change a published list.
 type incidents struct {
 	list []Incident
 	n    int
 }
 
-// open begins an incident, or gives the open one its newest cause.
+// open begins an incident. If one is already open, it gets the new cause.
 func (i incidents) open(c Cause, now time.Time, quiet bool) incidents {
 	if len(i.list) > 0 && i.list[0].Open() {
 		list := slices.Clone(i.list)
@@ -24,7 +24,18 @@ func (i incidents) open(c Cause, now time.Time, quiet bool) incidents {
 	return incidents{list[:min(len(list), MaxIncidents)], i.n}
 }
 
-// end closes the open incident, if any.
+// reopen opens the newest incident again when its cause was a lost connection and it ended
+// later than after.
+func (i incidents) reopen(after time.Time) incidents {
+	if len(i.list) == 0 || i.list[0].Open() || i.list[0].Ended.Before(after) || i.list[0].Cause.Code != Disconnected {
+		return i
+	}
+	list := slices.Clone(i.list)
+	list[0].Ended = time.Time{}
+	return incidents{list, i.n}
+}
+
+// end ends the open incident, if there is one.
 func (i incidents) end(now time.Time) incidents {
 	if len(i.list) == 0 || !i.list[0].Open() {
 		return i
@@ -34,7 +45,7 @@ func (i incidents) end(now time.Time) incidents {
 	return incidents{list, i.n}
 }
 
-// attempt counts a start for the open incident, if any.
+// attempt counts a start in the open incident, if there is one.
 func (i incidents) attempt() incidents {
 	if len(i.list) == 0 || !i.list[0].Open() {
 		return i

@@ -13,15 +13,16 @@ import (
 	"testing/synctest"
 	"time"
 
+	"clawtray/supervisor/machine"
 	"clawtray/supervisor/openclaw"
 )
 
-// bare is a machine without OpenClaw, on which an installation takes a minute.
+// bare returns a machine without OpenClaw, on which an installation takes a minute.
 func bare(t *testing.T) *fakeHost {
 	h := newFakeHost(t, nil)
 	h.missing = &openclaw.MissingError{Kind: openclaw.OpenClawMissing, Sentence: "OpenClaw is not installed."}
 	h.install = func(ctx context.Context, newest bool, progress func(InstallProgress)) error {
-		for done := range int64(601) { // ten reports a percent
+		for done := range int64(601) { // ten reports per percent
 			progress(InstallProgress{Step: "Node 24.21.0", Done: done, Total: 600})
 			select {
 			case <-ctx.Done():
@@ -36,7 +37,8 @@ func bare(t *testing.T) *fakeHost {
 	return h
 }
 
-// One click: fetched with progress to see, then started, with nothing in between.
+// N3: one click installs the runtime with visible progress and then starts the gateway,
+// with no other state in between.
 func TestN3_InstallThenStart(t *testing.T) {
 	play(t, bare, nil, func(s *scene) {
 		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != OpenClawMissing {
@@ -48,7 +50,7 @@ func TestN3_InstallThenStart(t *testing.T) {
 			first <- a
 		}()
 		s.until("half of it", func(st Status) bool { return st.Install != nil && st.Install.Done == 300 })
-		s.must(Request{Intent: Install}, ResultRunning) // a second click joins
+		s.must(Request{Intent: Install}, ResultRunning) // a second request joins the first
 		if a := <-first; a.Result != ResultRunning {
 			t.Errorf("the first request: %+v", a)
 		}
@@ -107,8 +109,8 @@ func TestN3_StopCancelsAnInstallation(t *testing.T) {
 	})
 }
 
-// Asked for while the ladder goes down, and then overruled by another stop, it is
-// forgotten: the next start is only a start.
+// N3: an installation that is requested during a stop, and then overruled by another stop,
+// is forgotten. The next start installs nothing.
 func TestN3_AnOverruledInstallationIsForgotten(t *testing.T) {
 	installs := 0
 	slow := func(t *testing.T) *fakeHost {
@@ -157,7 +159,8 @@ func TestN3_InstallFails(t *testing.T) {
 	})
 }
 
-// A state that a newer OpenClaw has written needs the newest, not the pinned one.
+// N3: a state that was written by a newer OpenClaw needs the newest version, not the pinned
+// one.
 func TestN3_AfterADowngradeTheNewestIsFetched(t *testing.T) {
 	old := behaviour{listen: time.Hour, dies: time.Second, exit: Exit{Code: 78}, lines: []string{"this state requires a newer OpenClaw"}}
 	var asked []bool
@@ -181,7 +184,7 @@ func TestN3_AfterADowngradeTheNewestIsFetched(t *testing.T) {
 	})
 }
 
-// A stop while the runtime is looked for is a stop, and not a fault of ours.
+// C1: a stop during the search for the runtime ends as a stop and not as an error.
 func TestC1_StopWhileWaitingForNpm(t *testing.T) {
 	replacing := func(t *testing.T) *fakeHost {
 		h := healthy(t)
@@ -198,8 +201,8 @@ func TestC1_StopWhileWaitingForNpm(t *testing.T) {
 	})
 }
 
-// npm replaces the package under the running gateway, which dies of it: the next
-// start waits until npm is done.
+// P18: npm replaces the package while the gateway runs, and the gateway crashes because of
+// that. The next start waits until npm is done.
 func TestP18_UpgradeIsWaitedFor(t *testing.T) {
 	play(t, healthy, nil, func(s *scene) {
 		s.start()
@@ -225,7 +228,7 @@ func TestP18_UpgradeIsWaitedFor(t *testing.T) {
 }
 
 func TestP18_DriftIsShownUntilTheRestart(t *testing.T) {
-	play(t, healthy, nil, func(s *scene) {
+	play(t, behaving(behaviour{listen: time.Second, restarts: true}), nil, func(s *scene) { // in place it would go on with the old one
 		s.start()
 		if st := s.Status(); st.InstalledVersion != "" {
 			t.Errorf("drift without a change: %q", st.InstalledVersion)
@@ -249,12 +252,12 @@ func TestP18_DriftIsShownUntilTheRestart(t *testing.T) {
 		}
 		s.host.put("2026.11.1", nil)
 		s.until("the next drift", func(st Status) bool { return st.InstalledVersion == "2026.11.1" })
-		s.host.put("2026.10.1", nil) // and back
+		s.host.put("2026.10.1", nil) // the old version again
 		s.until("no drift", func(st Status) bool { return st.InstalledVersion == "" && st.Health.Level == Healthy })
 	})
 }
 
-// Which OpenClaw somebody else's gateway should run is not ours to say.
+// P18: clawtray does not compare versions for a gateway of somebody else.
 func TestP18_NoDriftWhileAttached(t *testing.T) {
 	play(t, visited, nil, func(s *scene) {
 		s.start()
@@ -266,8 +269,8 @@ func TestP18_NoDriftWhileAttached(t *testing.T) {
 	})
 }
 
-// The same with real files: npm moves the package away, takes its time, and
-// leaves a newer one.
+// P18: the same with real files. npm moves the package away, needs some time, and writes a
+// newer one.
 func TestP18_RealFilesReplaced(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the stub Node is a shell script")
@@ -291,17 +294,17 @@ func TestP18_RealFilesReplaced(t *testing.T) {
 	}
 	write("node", "#!/bin/sh\necho \"v24.21.0 $0\"\n")
 	install("2026.9.6")
-	machine := &Machine{Log: slog.New(slog.DiscardHandler), Search: openclaw.Search{Home: root, DataDir: root, Root: root,
+	host := &machine.Machine{Log: slog.New(slog.DiscardHandler), Search: openclaw.Search{Home: root, DataDir: root, Root: root,
 		NodePath: filepath.Join(root, "node"), EntryPath: filepath.Join(modules, "openclaw"), CacheFile: filepath.Join(root, "runtime.json")}}
 	onDisk := func(t *testing.T) *fakeHost {
 		h := healthy(t)
-		h.real = machine
+		h.real = host
 		return h
 	}
 	play(t, onDisk, nil, func(s *scene) {
 		s.start()
 		move("openclaw", ".openclaw-AbC123")
-		s.host.current().finish(Exit{Code: 1}) // of a file it could not load
+		s.host.current().finish(Exit{Code: 1}) // because it could not load a file
 		s.until("the wait", func(st Status) bool { return st.Phase == Upgrading })
 		time.Sleep(20 * time.Second) // virtual
 		install("2026.10.1")
@@ -311,7 +314,7 @@ func TestP18_RealFilesReplaced(t *testing.T) {
 		if st := s.until("running", in(Running)); st.GatewayVersion != "2026.10.1" || s.host.launches() != 2 {
 			t.Errorf("%d launches, runs %s", s.host.launches(), st.GatewayVersion)
 		}
-		install("2026.11.1111") // quick enough to go unnoticed
+		install("2026.11.1111") // so fast that nobody notices that the files were missing
 		s.until("the drift", func(st Status) bool { return st.InstalledVersion == "2026.11.1111" })
 	})
 }

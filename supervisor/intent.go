@@ -1,7 +1,6 @@
 package supervisor
 
-// Intent is what somebody wants of the gateway. The supervisor's owner loop is
-// the only one that acts on it.
+// Intent is what somebody wants of the gateway. Only the owner acts on it.
 type Intent string
 
 // The intents.
@@ -10,34 +9,43 @@ const (
 	Stop     Intent = "stop"
 	Restart  Intent = "restart"
 	Reload   Intent = "reload"
-	Retry    Intent = "retry"     // wake a waiting retry, or start again after an error
-	TakeOver Intent = "take-over" // start our own after an attached gateway went away
+	Retry    Intent = "retry"     // make the next attempt now, or start again after an error
+	TakeOver Intent = "take-over" // start our own gateway after an attached one has gone
 	Install  Intent = "install"   // fetch the managed runtime (BEHAVIOUR N3), then start
-	Quit     Intent = "quit"      // stop what is ours, then end clawtray
+	Quit     Intent = "quit"      // stop a gateway that is ours, then end clawtray
+
+	LastGood      Intent = "last-good"  // restore the configuration that a gateway accepted last, then start (BEHAVIOUR Q2)
+	SafeStart     Intent = "safe-start" // start without channels and plugins (BEHAVIOUR Q3)
+	RestoreConfig Intent = "restore"    // undo the changes that OpenClaw's doctor made to the configuration (BEHAVIOUR Q1)
 )
 
-// Request is an intent with what goes with it.
+// Request is an intent with its options.
 type Request struct {
 	Intent Intent `json:"intent"`
-	// Now skips waiting for active work. A second Stop, Restart or Quit while
-	// one is under way does the same and goes to the ladder's next rung.
+	// Now does not wait for active work. Without Now, a second Stop or Quit ends the
+	// current step of the first one, and a second Restart ends the first one's wait for
+	// active work.
 	Now bool `json:"now,omitempty"`
-	// Automatic marks a request that no person made: it passes the governor.
+	// WhenIdle makes a Restart or Quit wait for active work without the usual limit. A
+	// second request, or one with Now, ends the wait.
+	WhenIdle bool `json:"whenIdle,omitempty"`
+	// Automatic marks a request that no person made. The governor may delay or reject it.
 	Automatic bool `json:"-"`
-	// Cause overrides what the status says about why; zero is "by the user".
+	// Cause is the reason that the status shows. When it is zero, the status says that a
+	// person asked.
 	Cause Cause `json:"-"`
 }
 
-// Answer is how a request ended. Every request gets one.
+// Answer is the result of a request.
 type Answer struct {
-	// Result is the stable part, for programs.
+	// Result is for programs. Its values do not change.
 	Result Result `json:"result"`
-	// Message is the same for a person.
+	// Message says the same in words for people.
 	Message string `json:"message"`
 	Status  Status `json:"status"`
 }
 
-// Result is the stable part of an [Answer].
+// Result names how a request ended. Its values are stable.
 type Result string
 
 // The results.
@@ -46,11 +54,12 @@ const (
 	ResultAlreadyRunning   Result = "already-running"
 	ResultStopped          Result = "stopped"
 	ResultAlreadyStopped   Result = "already-stopped"
-	ResultLeftRunning      Result = "left-running" // attached: not ours to stop
+	ResultLeftRunning      Result = "left-running" // the gateway is attached, so we do not stop it
 	ResultRestarted        Result = "restarted"
-	ResultApplied          Result = "applied"
-	ResultAppliedByRestart Result = "applied-by-restart"
-	ResultRejected         Result = "rejected"
+	ResultApplied          Result = "applied"            // the gateway uses the configuration on disk, without a restart
+	ResultAppliedByRestart Result = "applied-by-restart" // a restart made the gateway use the configuration on disk
+	ResultRejected         Result = "rejected"           // the request was refused and has changed nothing; the error says why
 	ResultNothingToDo      Result = "nothing-to-do"
-	ResultSuperseded       Result = "superseded" // a newer intent won
+	ResultSuperseded       Result = "superseded" // a newer request replaced it
+	ResultRestored         Result = "restored"   // the configuration is as it was before OpenClaw's doctor changed it
 )

@@ -52,7 +52,7 @@ func TestB6_StillStartingIsNotAFailure(t *testing.T) {
 }
 
 func TestB6_TheGatewaysOwnWordEndsTheWait(t *testing.T) {
-	patient := gatewaytest.Config{PageForReadyz: true, RetryAfter: time.Minute}
+	patient := gatewaytest.Config{Quirks: gatewaytest.Quirks{PageForReadyz: true}, Timing: gatewaytest.Timing{RetryAfter: time.Minute}}
 	play(t, behaving(behaviour{listen: time.Second, sidecars: time.Hour, gateway: patient}), nil, func(s *scene) {
 		go s.Do(s.t.Context(), Request{Intent: Start})
 		s.until("still starting", func(st Status) bool { return st.Phase == Sidecars })
@@ -112,7 +112,7 @@ func TestB7_DoctorOnceThenRetry(t *testing.T) {
 func TestB7_DoctorDidNotHelp(t *testing.T) {
 	play(t, func(t *testing.T) *fakeHost {
 		h := behaving(behaviour{listen: time.Hour, dies: time.Second, exit: Exit{Code: 78}, lines: []string{"Config invalid"}})(t)
-		h.repaired = "could not parse the file: error at line 3"
+		h.repaired.Output = "could not parse the file: error at line 3"
 		return h
 	}, nil, func(s *scene) {
 		_, err := s.Do(s.t.Context(), Request{Intent: Start})
@@ -206,12 +206,12 @@ func TestG4_StoppedFromOutsideTwiceIsNotFought(t *testing.T) {
 	play(t, healthy, nil, func(s *scene) {
 		s.start()
 		time.Sleep(time.Minute)
-		s.host.current().Terminate()
+		s.host.current().Terminate(s.t.Context())
 		s.until("reconnecting", in(Reconnecting))
 		if st := s.until("running", in(Running)); st.Incidents[0].Cause.Code != StoppedOutside {
 			t.Errorf("shown as %v", st.Incidents[0].Cause)
 		}
-		s.host.current().Terminate()
+		s.host.current().Terminate(s.t.Context())
 		st := s.until("stopped", in(Stopped))
 		if st.Cause.Code != StoppedOutside {
 			t.Errorf("stopped because of %v", st.Cause)
@@ -302,8 +302,8 @@ func TestC4_LadderKillsWhatIgnoresTheSignal(t *testing.T) {
 		if took := time.Since(began); took < DefaultPolicy().Terminate || took > DefaultPolicy().Terminate+time.Second {
 			t.Errorf("the ladder took %v", took)
 		}
-		if p.killed == 0 || len(p.Remains()) != 0 || !p.released {
-			t.Errorf("killed %d times, remains %v, released %v", p.killed, p.Remains(), p.released)
+		if p.killed == 0 || len(p.host.left()) != 0 || !p.released {
+			t.Errorf("killed %d times, remains %v, released %v", p.killed, p.host.left(), p.released)
 		}
 		seen := map[Phase]bool{}
 		synctest.Wait()
@@ -331,7 +331,7 @@ func TestC4_ASecondStopGoesToTheNextRung(t *testing.T) {
 	})
 }
 
-// busy is a gateway with n runs under way, which chat.abort ends.
+// busy makes a gateway have n active runs, which chat.abort ends.
 func busy(gw *gatewaytest.Gateway, aborted chan<- string) {
 	active := true
 	gw.Handle("gateway.restart.preflight", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
@@ -451,6 +451,29 @@ func TestM1_ConflictNamesTheProgramAndAFreePort(t *testing.T) {
 	})
 }
 
+// A gateway on a busy machine may accept a connection long before it answers. One that
+// never does has to be looked at by a person.
+func TestM1_ASilentGatewayIsAskedAgain(t *testing.T) {
+	busyFor := func(d time.Duration) func(*testing.T) *fakeHost {
+		return func(t *testing.T) *fakeHost {
+			h := visited(t)
+			h.busy = time.Now().Add(d)
+			return h
+		}
+	}
+	play(t, busyFor(30*time.Second), nil, func(s *scene) {
+		s.start()
+		if st := s.Status(); st.Mode != Attached || s.host.launches() != 0 {
+			t.Errorf("status %+v", st)
+		}
+	})
+	play(t, busyFor(time.Hour), nil, func(s *scene) {
+		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != PortConflict || s.host.launches() != 0 {
+			t.Errorf("%v, status %+v", err, s.Status())
+		}
+	})
+}
+
 func TestM4_AttachedGatewayComesBackWithinItsGrace(t *testing.T) {
 	play(t, visited, nil, func(s *scene) {
 		s.start()
@@ -464,7 +487,7 @@ func TestM4_AttachedGatewayComesBackWithinItsGrace(t *testing.T) {
 	})
 }
 
-// Its place may be taken by anybody while it is away.
+// M4: while an attached gateway is away, another user may take its port.
 func TestM4_AnotherUserInTheGatewaysPlaceGetsNoSecret(t *testing.T) {
 	play(t, visited, nil, func(s *scene) {
 		s.start()
@@ -594,11 +617,9 @@ func TestE2_ReloadRightAfterTheStart(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Second, setup: invalid}), nil, func(s *scene) {
 		s.start()
 		s.must(Request{Intent: Reload}, ResultNothingToDo)
-		// The second one while it started: it may have read the file by then.
+		// The second gateway ends while it is starting. It may have read the file by then.
 		for _, at := range []time.Duration{time.Second, -500 * time.Millisecond} {
-			s.host.mu.Lock()
-			s.host.config = openclaw.Config{Exists: true, ModTime: s.Status().ConnectedAt.Add(at)}
-			s.host.mu.Unlock()
+			s.host.edit("edited", s.Status().ConnectedAt.Add(at))
 			a, err := s.Do(s.t.Context(), Request{Intent: Reload})
 			if a.Result != ResultRejected || causeOf(err) != ConfigInvalid || !strings.Contains(a.Message, "gateway.bogus") {
 				t.Errorf("after an edit: %q, %v", a.Result, err)
@@ -626,7 +647,8 @@ func TestH2_CrashesFarApartAreForgiven(t *testing.T) {
 	})
 }
 
-// A person's start of a gateway that runs forgets attempts, not that it ran.
+// G1: a person's start of a running gateway forgets the attempts, but not that the gateway
+// has run.
 func TestG1_ACrashAfterAStartThatChangedNothingIsAnIncident(t *testing.T) {
 	play(t, healthy, nil, func(s *scene) {
 		s.start()
@@ -639,4 +661,23 @@ func TestG1_ACrashAfterAStartThatChangedNothingIsAnIncident(t *testing.T) {
 			t.Errorf("incidents %+v", st.Incidents)
 		}
 	})
+}
+
+// M1: nobody waits a minute for a silent program that cannot be a gateway of ours.
+func TestM1_WhoMayBeAGateway(t *testing.T) {
+	for _, c := range []struct {
+		by  Listener
+		may bool
+	}{
+		{Listener{PID: 7, Name: "openclaw-gateway"}, true},
+		{Listener{PID: 7, Name: "node.exe"}, true},
+		{Listener{PID: 7, Name: "MainThread"}, true},
+		{Listener{PID: 7, Name: "nc"}, false},
+		{Listener{PID: 7}, false},
+		{Listener{PID: 7, Name: "node", User: "ann"}, false},
+	} {
+		if got := mayBeGateway(c.by); got != c.may {
+			t.Errorf("%+v: %t", c.by, got)
+		}
+	}
 }

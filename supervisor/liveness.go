@@ -8,45 +8,46 @@ import (
 	"clawtray/rpc"
 )
 
-// judgement is what evidence about a silent gateway amounts to (BEHAVIOUR F2).
+// judgement is the conclusion about a silent gateway (BEHAVIOUR F2).
 type judgement uint8
 
 const (
-	answers judgement = iota // alive on another path: degraded, not restarted
-	works                    // burns CPU: a blocked event loop, given time
-	hangs                    // stopped, idle, or silent for too long: restart
+	answers judgement = iota // it answers on another connection or call: degraded, but not restarted
+	works                    // it gets more time: it is silent only for a short time, or its event loop is blocked
+	hangs                    // it is stopped or idle for too long, or silent for much too long: restart
 )
 
 // evidence is what is known about a gateway that has gone silent.
 type evidence struct {
-	Silence  time.Duration // since the last frame
+	Silence  time.Duration // time since the last frame
 	RPC      bool          // a call was answered, even with an error
 	HTTP     bool          // /healthz answered on a new connection
-	CPUShare float64       // of one core, lately
-	Stopped  bool          // SIGSTOP or a debugger
-	Unknown  bool          // the system does not tell about the process
+	CPUShare float64       // of one core, since the verification began
+	Stopped  bool          // by SIGSTOP or a debugger
+	Unknown  bool          // the system does not tell CPU time and state of the process
 }
 
-// busyShare is the CPU share from which a silent process counts as working: an
-// idle gateway uses 0.01 of a core, a blocked event loop all of one (measured).
+// busyShare is the share of one core from which a silent process counts as working. An idle
+// gateway uses 0.01, a blocked event loop 1 (measured).
 const busyShare = 0.2
 
-// judge weighs the evidence. It is pure.
-func judge(e evidence, patience time.Duration) judgement {
+// judge draws the conclusion from the evidence. It is pure.
+func judge(e evidence, p Policy) judgement {
 	switch {
 	case e.RPC || e.HTTP:
 		return answers
-	case e.Stopped:
+	case e.Silence >= p.BusySilence:
 		return hangs
-	case !e.Unknown && e.CPUShare < busyShare:
-		return hangs
-	case e.Silence >= patience:
+	case e.Silence < p.HangSilence:
+		return works
+	case e.Stopped, !e.Unknown && e.CPUShare < busyShare:
 		return hangs
 	}
 	return works
 }
 
-// onSilence is called by the session; it never waits.
+// onSilence hands a report of the session to loop. It never blocks; a newer report replaces
+// an older one.
 func (g *generation) onSilence(s rpc.Silence) {
 	for {
 		select {
@@ -61,27 +62,28 @@ func (g *generation) onSilence(s rpc.Silence) {
 	}
 }
 
-// verify collects evidence until it says that the gateway lives or hangs.
+// verify collects evidence until it shows that the gateway answers or hangs.
 func (g *generation) verify(ctx context.Context, s *rpc.Session, silence rpc.Silence) judgement {
 	awake, from := g.awake.C(), silence.LastFrame
+	first := g.sample(ctx)
 	for {
-		e := g.collect(ctx, s)
+		e := g.collect(ctx, s, first)
 		if ctx.Err() != nil {
-			return answers // nobody listens any more
+			return answers // the connection has ended, so nobody uses the result
 		}
-		if closed(awake) { // the sleep is none of its silence
-			awake, from = g.awake.C(), time.Now()
+		if closed(awake) { // the machine slept: do not count that time as silence
+			awake, from, first = g.awake.C(), time.Now(), g.sample(ctx)
 			continue
 		}
 		e.Silence = time.Since(from)
-		j := judge(e, g.p.BusySilence)
+		j := judge(e, g.p)
 		g.log.Warn("the gateway is silent", "silence", e.Silence.Round(time.Second), "rpc", e.RPC, "http", e.HTTP, "cpu", e.CPUShare, "stopped", e.Stopped, "judgement", j.String())
 		switch {
 		case j == answers:
 			return answers
 		case j == hangs && g.mode == Managed:
 			return hangs
-		case j == hangs: // not ours to restart
+		case j == hangs: // attached: we must not restart it
 			g.tell(func(st *Status) { st.Health = st.Health.with(reason(ReasonNotAnswering, nil)) })
 		default:
 			g.tell(func(st *Status) { st.Health = st.Health.with(reason(ReasonBusy, nil)) })
@@ -89,23 +91,50 @@ func (g *generation) verify(ctx context.Context, s *rpc.Session, silence rpc.Sil
 		select {
 		case <-ctx.Done():
 			return answers
-		case <-time.After(g.p.VerifyTimeout):
+		case <-time.After(g.verifyAgain(e.Silence)):
 		}
 	}
 }
 
+// verifyAgain returns how long to wait before the next collection. The collection that
+// decides must end soon after HangSilence.
+func (g *generation) verifyAgain(silence time.Duration) time.Duration {
+	due := g.p.HangSilence - g.p.VerifyTimeout - silence
+	if silence < g.p.HangSilence && due < g.p.VerifyTimeout {
+		return max(due, 0)
+	}
+	return g.p.VerifyTimeout
+}
+
 func (j judgement) String() string { return [...]string{"answers", "works", "hangs"}[j] }
 
-// collect asks on both paths at once and watches the process meanwhile.
-func (g *generation) collect(ctx context.Context, s *rpc.Session) evidence {
+// sample is the CPU time that a process had used at one moment.
+type sample struct {
+	at      time.Time
+	cpu     time.Duration
+	stopped bool
+	err     error
+}
+
+func (g *generation) sample(ctx context.Context) sample {
+	if g.proc == nil {
+		return sample{err: errors.ErrUnsupported}
+	}
 	ctx, cancel := context.WithTimeout(ctx, g.p.VerifyTimeout)
 	defer cancel()
+	cpu, stopped, err := g.proc.Activity(ctx)
+	return sample{at: time.Now(), cpu: cpu, stopped: stopped, err: err}
+}
+
+// collect calls a method and asks /healthz at the same time, and compares the CPU time of
+// the process with first.
+func (g *generation) collect(ctx context.Context, s *rpc.Session, first sample) evidence {
+	limited, cancel := context.WithTimeout(ctx, g.p.VerifyTimeout)
+	defer cancel()
 	var e evidence
-	before, _, err := g.activity()
-	began := time.Now()
 	call, http := make(chan error, 1), make(chan bool, 1)
-	g.helpers.Go(func() { call <- s.Call(ctx, "health", nil, nil) })
-	g.helpers.Go(func() { http <- g.isGateway(ctx) })
+	g.helpers.Go(func() { call <- s.Call(limited, "health", nil, nil) })
+	g.helpers.Go(func() { http <- g.isGateway(limited) })
 	for range 2 {
 		select {
 		case err := <-call:
@@ -116,23 +145,16 @@ func (g *generation) collect(ctx context.Context, s *rpc.Session) evidence {
 			return e
 		}
 	}
-	after, stopped, err2 := g.activity()
-	e.Stopped = stopped
-	e.Unknown = errors.Join(err, err2) != nil
-	if took := time.Since(began); took > 0 {
-		e.CPUShare = float64(after-before) / float64(took)
+	last := g.sample(ctx)
+	e.Stopped = last.stopped
+	e.Unknown = errors.Join(first.err, last.err) != nil
+	if took := last.at.Sub(first.at); took > 0 {
+		e.CPUShare = float64(last.cpu-first.cpu) / float64(took)
 	}
 	return e
 }
 
-func (g *generation) activity() (time.Duration, bool, error) {
-	if g.proc == nil {
-		return 0, false, errors.ErrUnsupported
-	}
-	return g.proc.Activity()
-}
-
-// answered reports whether a call was answered at all; an error answer is one.
+// answered reports whether the gateway answered a call; an error is an answer, too.
 func answered(err error) bool {
 	var e *rpc.Error
 	return err == nil || errors.As(err, &e) && e.Kind != rpc.KindTransport && e.Kind != rpc.KindCanceled

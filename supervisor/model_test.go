@@ -1,15 +1,20 @@
 package supervisor
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"clawtray/supervisor/machine"
+	"clawtray/supervisor/openclaw"
 )
 
 var (
@@ -17,16 +22,19 @@ var (
 	modelSteps = flag.Int("model.steps", 0, "steps of the model test; 0 is 100,000, or 10,000 with the race detector")
 )
 
-// modelLife is how many steps one supervisor lives through.
+// modelLife is how many steps one supervisor lives.
 const modelLife = 250
 
-// TestModel lives random lives: intents, faults of the gateway and of the
-// network, and time, in any order. After each step the invariants must hold.
-// A failure names its seed: go test ./supervisor -run TestModel -model.seed N.
+// TestModel plays random lives: intents, faults of the gateway and of the network, and
+// time, in any sequence. After each step, the invariants must hold. A failure names its
+// seed: go test ./supervisor -run TestModel -model.seed N.
 func TestModel(t *testing.T) {
 	if *modelSeed != 0 {
 		live(t, *modelSeed)
 		return
+	}
+	if testing.Short() && *modelSteps == 0 {
+		*modelSteps = 2 * modelLife
 	}
 	steps := *modelSteps
 	if steps == 0 {
@@ -45,13 +53,13 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// model is one life.
+// model is one random life.
 type model struct {
 	*scene
 	dice
 	seed    uint64
-	calm    atomic.Bool // faults have ended
-	disk    *disk       // what the gateways' configuration is
+	calm    atomic.Bool // no more faults happen
+	disk    *disk       // the gateways' configuration
 	pending sync.WaitGroup
 	log     []string
 }
@@ -67,6 +75,10 @@ func live(t *testing.T, seed uint64) {
 			}
 		}()
 		for range modelLife {
+			if m.IntN(4*modelLife) == 0 { // sometimes in the middle of a life
+				m.quit()
+				return
+			}
 			m.step()
 			synctest.Wait()
 			m.check()
@@ -82,17 +94,17 @@ func live(t *testing.T, seed uint64) {
 	})
 }
 
-// dice throws for one part of a life.
+// dice makes the random choices for one part of a life.
 type dice struct{ *rand.Rand }
 
 func (d dice) chance(percent int) bool            { return d.IntN(100) < percent }
 func (d dice) span(t time.Duration) time.Duration { return time.Duration(d.Int64N(int64(t))) }
 
-// behaviour is what the nth launch does. Each has dice of its own: launches come
-// from another goroutine, and a replay must not depend on when.
+// behaviour returns the behaviour of the nth launch. Each launch has its own dice, because
+// launches come from another goroutine and a repeated run must not depend on their time.
 func (m *model) behaviour(n int) behaviour {
 	d := dice{rand.New(rand.NewPCG(m.seed, uint64(n)+2))}
-	// Short as a rule: a start is looked at forty times a second.
+	// The times are short, because a start is checked twenty times per second.
 	b := behaviour{listen: d.span(2 * time.Second), sidecars: d.span(300 * time.Millisecond), stop: d.span(2 * time.Second), restarts: true}
 	if m.calm.Load() {
 		return b
@@ -101,7 +113,18 @@ func (m *model) behaviour(n int) behaviour {
 		b.setup = m.disk.on
 	}
 	b.ignoreTerm = d.chance(10)
+	b.unkillable = d.chance(3)
+	b.socketStays = d.chance(10)
+	if d.chance(10) {
+		b.dying = d.span(2 * killWait)
+	}
+	if d.chance(5) {
+		b.flaps = 1 + d.span(time.Minute)
+	}
 	b.remains = d.IntN(3)
+	if d.chance(10) {
+		b.putAway = d.span(time.Second)
+	}
 	b.gateway.Protocol = 4 - d.IntN(2)
 	exits := []Exit{{}, {Code: 1}, {Code: 78}, {Code: -1, Signal: "SIGKILL"}}
 	switch d.IntN(10) {
@@ -126,14 +149,17 @@ func (m *model) step() {
 		m.log = append(m.log, "pass "+d.String())
 		time.Sleep(d)
 	case n < 7:
-		intents := []Intent{Start, Start, Stop, Restart, Restart, Reload, Retry, TakeOver, Install}
+		intents := []Intent{Start, Start, Stop, Restart, Restart, Reload, Retry, TakeOver, Install, LastGood, SafeStart, RestoreConfig}
+		if m.chance(10) { // an earlier configuration appears or disappears
+			m.machine(func(h *fakeHost) { h.lastGood, h.copied = h.copied, h.lastGood.Add(time.Second) })
+		}
 		m.intend(Request{Intent: intents[m.IntN(len(intents))], Now: m.chance(20), Automatic: m.chance(20)})
 	default:
 		m.fault()
 	}
 }
 
-// intend hands in a request; that it is answered is checked at the end.
+// intend sends a request. converge checks that it was answered.
 func (m *model) intend(r Request) {
 	m.log = append(m.log, fmt.Sprintf("%s now=%v automatic=%v", r.Intent, r.Now, r.Automatic))
 	m.pending.Go(func() {
@@ -157,7 +183,7 @@ func (m *model) fault() {
 	}
 	stranger := h.stranger
 	h.mu.Unlock()
-	kind := m.IntN(16)
+	kind := m.IntN(28)
 	m.log = append(m.log, fmt.Sprintf("fault %d", kind))
 	switch {
 	case kind == 0:
@@ -166,7 +192,43 @@ func (m *model) fault() {
 		h.arrive()
 	case kind == 2 && stranger != nil:
 		m.host.leave()
+	case kind == 16:
+		m.machine(func(h *fakeHost) { h.hangs = !h.hangs })
+	case kind == 17:
+		m.machine(func(h *fakeHost) {
+			if h.deaf == nil {
+				h.deaf = errors.New("too many open files")
+			} else {
+				h.deaf = nil
+			}
+		})
+	case kind == 18:
+		errs := []error{nil, &machine.LaunchError{Kind: machine.Retry, Err: syscall.EAGAIN}, &machine.LaunchError{Kind: machine.DiskFull, Err: syscall.ENOSPC}, errors.New("denied")}
+		err := errs[m.IntN(len(errs))]
+		m.machine(func(h *fakeHost) { h.refusal = func(int) error { return err } })
+	case kind == 20:
+		problems := []error{nil, broken(openclaw.ConfigBroken, time.Now()), broken(openclaw.ConfigUnreadable, time.Time{}), broken(openclaw.ConfigEmpty, longAgo)}
+		m.host.spoil(problems[m.IntN(len(problems))])
+	case kind == 21:
+		errs := []error{nil, errors.New("belongs to another user")}
+		err := errs[m.IntN(len(errs))]
+		m.machine(func(h *fakeHost) { h.distrust = err })
+	case kind == 22:
+		lag := []time.Duration{0, 0, m.span(200 * time.Millisecond), m.span(3 * time.Second)}[m.IntN(4)]
+		m.machine(func(h *fakeHost) { h.lag = lag })
+	case kind == 23: // npm replaces the package for a while
+		m.machine(func(h *fakeHost) { h.npm = again(h.npm) })
+	case kind == 24: // doctor takes its time
+		m.machine(func(h *fakeHost) { h.doctor = again(h.doctor) })
+	case kind == 25: // looks at what remains fail
+		m.machine(func(h *fakeHost) { h.blind = m.IntN(3) })
+	case kind == 26: // OpenClaw is gone, or there again
+		gone := []error{nil, nil, &openclaw.MissingError{Kind: openclaw.OpenClawMissing, Sentence: "no OpenClaw"}, errors.New("too many open files")}
+		err := gone[m.IntN(len(gone))]
+		m.machine(func(h *fakeHost) { h.missing = err })
 	case p == nil || !p.alive():
+	case kind == 27:
+		p.shut()
 	case kind == 3:
 		p.finish(Exit{Code: m.IntN(2)})
 	case kind == 4:
@@ -177,13 +239,18 @@ func (m *model) fault() {
 		silent := p.stopped
 		p.mu.Unlock()
 		p.gw.Silence(silent)
-	case p.isStopped(): // it can do nothing
+	case p.isStopped(): // a stopped process can do nothing
 	case kind == 5:
 		p.gw.CloseAll([]int{1000, 1006, 1008, 1009, 1012, 1013}[m.IntN(6)], "")
 	case kind == 6:
 		p.gw.Restart()
 	case kind == 8:
 		p.gw.SetToken([]string{testToken, "another"}[m.IntN(2)])
+	case kind == 19:
+		token := fmt.Sprintf("rotated-token-%08x", m.IntN(1<<30))
+		m.machine(func(h *fakeHost) { h.token = token })
+		p.gw.SetToken(token)
+		p.gw.CloseAll(4001, "gateway auth changed")
 	case kind == 9:
 		p.gw.Shutdown(0)
 	case kind == 10:
@@ -202,26 +269,58 @@ func (m *model) fault() {
 	}
 }
 
-// quit ends the life in the middle: it is bounded, and what was asked is answered.
+// again ends what goes on, or begins it.
+func again(c chan struct{}) chan struct{} {
+	if c == nil {
+		return make(chan struct{})
+	}
+	close(c)
+	return nil
+}
+
+// machine changes what the machine does.
+func (m *model) machine(change func(*fakeHost)) {
+	m.host.mu.Lock()
+	defer m.host.mu.Unlock()
+	change(m.host)
+}
+
+// quit ends the life with a Quit or a logout. That must not take longer than its limit
+// (BEHAVIOUR C4), and all requests must be answered. Only processes that nothing can end
+// may be left.
 func (m *model) quit() {
-	m.log = append(m.log, "quit")
+	p := DefaultPolicy()
+	r, most := Request{Intent: Quit, Now: m.chance(30)}, p.QuitLimit
+	if m.chance(50) {
+		r.Cause, most = Cause{Code: SessionEnd}, p.LogoutLimit
+	}
+	m.log = append(m.log, fmt.Sprintf("quit within %v", most))
 	began := time.Now()
-	if a, err := m.Do(m.t.Context(), Request{Intent: Quit}); err != nil || a.Message == "" {
+	a, err := m.Do(m.t.Context(), r)
+	stuck := causeOf(err) == CouldNotEnd
+	if err != nil && !stuck || a.Message == "" {
 		m.t.Errorf("quit: %+v, %v", a, err)
 	}
-	if took := time.Since(began); took > DefaultPolicy().QuitLimit+2*time.Second {
+	if took := time.Since(began); took > most {
 		m.t.Errorf("quitting took %v", took)
 	}
-	if n := len(m.host.left()); n > 0 {
+	if n := len(m.host.left()); n > 0 && !stuck {
 		m.t.Errorf("%d descendants are left", n)
 	}
 	m.pending.Wait()
 }
 
-// check holds what must be true between any two steps. That no second gateway is
-// launched beside a living one is checked by the fake machine.
+// check checks what must be true between any two steps. The fake machine itself checks that
+// no second gateway is launched while one runs.
 func (m *model) check() {
 	st := m.Status()
+	if st.State == Running && st.Mode == Managed && m.host.alive() == 0 {
+		// Wait for sockets and output that stay open after the process has ended, and for a
+		// slow disk.
+		time.Sleep(2*lastWords + closing)
+		synctest.Wait()
+		st = m.Status()
+	}
 	switch {
 	case st.State == Stopped && !st.Stopping() && st.Phase == Idle && m.host.alive() > 0 && st.Mode != Attached:
 		m.t.Errorf("stopped, and a gateway of ours is alive: %+v", st)
@@ -234,25 +333,43 @@ func (m *model) check() {
 	}
 }
 
-// stopped reports whether somebody has stopped the gateway, and it is done.
+// stopped reports whether somebody has stopped the gateway and the stop is finished.
 func (m *model) stopped() bool {
 	st := m.Status()
 	return st.State == Stopped && !st.Stopping() && st.Phase == Idle && st.Cause.Code == UserStop
 }
 
-// converge ends all faults: a start must then lead to a running gateway, and
-// every request must have been answered.
+// converge ends all faults. After that, a start must lead to a running gateway, and every
+// request must have been answered.
 func (m *model) converge() {
 	m.calm.Store(true)
 	m.host.leave()
+	m.machine(func(h *fakeHost) {
+		h.hangs, h.deaf, h.refusal, h.problem, h.distrust, h.missing = false, nil, nil, nil, nil, nil
+	})
+	m.machine(func(h *fakeHost) {
+		h.lag = 0
+		for _, c := range []*chan struct{}{&h.npm, &h.doctor} {
+			if *c != nil {
+				*c = again(*c)
+			}
+		}
+	})
 	m.host.mu.Lock()
 	for _, p := range m.host.procs {
+		p.mu.Lock()
+		p.b.unkillable, p.b.dying = false, 0
+		p.mu.Unlock()
 		if p.alive() {
 			p.mu.Lock()
 			p.stopped = false
 			p.mu.Unlock()
 			p.gw.Silence(false)
-			p.gw.SetToken(testToken)
+			if m.host.token != "" {
+				p.gw.SetToken(m.host.token)
+			} else {
+				p.gw.SetToken(testToken)
+			}
 			p.gw.SetStarting(false)
 			p.gw.SetDraining(false)
 			p.gw.IgnorePings(false)
@@ -273,9 +390,9 @@ func (m *model) converge() {
 	}
 }
 
-// legal lists the states that may follow a state.
+// legal lists the states that may follow each state.
 var legal = map[State][]State{
-	Stopped:      {Starting},
+	Stopped:      {Starting, Failed}, // Failed when some process could not be ended
 	Starting:     {Running, Failed, Stopped, Reconnecting},
 	Running:      {Reconnecting, Stopped, Starting, Failed},
 	Reconnecting: {Running, Failed, Stopped, Starting},

@@ -3,19 +3,16 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"clawtray/rpc"
 )
 
-// Exit is how a process ended.
-type Exit struct {
-	Code   int    // exit code; -1 when a signal ended it, or when the system does not tell
-	Signal string // name of the signal, for example "SIGKILL"; empty for an exit code
-}
-
-func (e Exit) String() string {
+// exitText says how a process ended: "exit code 1", "SIGKILL" or "exit code unknown".
+func exitText(e Exit) string {
 	if e.Signal != "" {
 		return e.Signal
 	}
@@ -28,86 +25,97 @@ func (e Exit) String() string {
 // Outcome is how one generation ended.
 type Outcome struct {
 	Cause    Cause
-	Order    *order        // set when we ended it ourselves
-	Exit     *Exit         // nil: no process of ours ended
-	Mode     Mode          // what it was
-	ReadyFor time.Duration // how long it was ready; zero means it never was
+	Order    *order        // set when we ended the generation ourselves
+	Exit     *Exit         // nil when no process of ours ended
+	Mode     Mode          // the mode of the generation
+	ReadyFor time.Duration // how long the last connection was ready; zero when the gateway never was ready
+	Lost     bool          // only the connection ended; the process still runs
+	Counted  bool          // Decide has already counted the same trouble as a lost connection
+	Remains  []int         // pids of the processes that could not be ended
+	Orphans  bool          // descendants of the process may still run; nobody has looked for them
 }
 
 // WasReady reports whether the generation ever was ready.
 func (o Outcome) WasReady() bool { return o.ReadyFor > 0 }
 
-// exitWords maps words in the last lines of a gateway that ended before it was
-// ready to a cause, most specific first. Exit code 78 is a class, not a cause
-// (measured: configuration, another owner, a full disk, a downgrade), and old
-// versions use 1 for the same, so the words decide and the code is only the
-// fallback.
-var exitWords = []struct {
-	words string
-	code  CauseCode
-}{
-	{"owns gateway-lifecycle", StateDirOwned},
-	{"already owns this state directory", StateDirOwned},
-	{"gateway already running (pid", StateDirOwned},
-	{"EADDRINUSE", PortConflict},
-	{"another gateway instance is already listening", PortConflict},
-	{"requires a newer OpenClaw", Downgrade},
-	{"newer than this binary", Downgrade},
-	{"ENOSPC", DiskFull},
-	{"no space left", DiskFull},
-	{"database or disk is full", DiskFull},
-	{"EROFS", StateDirUnusable},
-	{"read-only file system", StateDirUnusable},
-	{"EACCES", StateDirUnusable},
-	{"ENOTDIR", StateDirUnusable},
-	{"migration lock", MigrationLock},
-	{"node:sqlite is unavailable", NodeTooOld},
-	{"Unsupported Node", NodeTooOld},
-	{"requires Node", NodeTooOld},
-	{"Config invalid", ConfigInvalid},
-	{"Invalid config", ConfigInvalid},
-	{"Gateway start blocked", ConfigInvalid},
-	{"Missing config", ConfigInvalid},
-	{"Refusing to bind gateway", ConfigInvalid},
-	{"Unrecognized key", ConfigInvalid},
-	{"lastTouchedVersion", Downgrade},
-}
-
-// exitConfig is EX_CONFIG: what the gateway ends with when it refuses to start
-// (measured from OpenClaw 2026.6.11 on).
+// exitConfig is EX_CONFIG, the exit code of a gateway that refuses to start (measured from
+// OpenClaw 2026.6.11 on).
 const exitConfig = 78
 
-// startFailure names the cause of an exit before ready from its code and its output.
+// startFailure finds the cause of an exit before ready in the exit code and in lines, the
+// end of stderr. last is the last meaningful line. After a signal the words do not count,
+// because the process could not say why it ended.
 func startFailure(e Exit, lines []string, last string) Cause {
+	if c, is := outOfMemory(e, lines); is {
+		return c
+	}
+	if e.Signal != "" {
+		return Cause{Code: StartExit, Detail: exitText(e), LastLine: last}
+	}
+	lines = slices.DeleteFunc(slices.Clone(lines), goesOn.MatchString)
 	all := strings.ToLower(strings.Join(lines, "\n"))
 	for _, w := range exitWords {
 		if i := strings.Index(all, strings.ToLower(w.words)); i >= 0 {
-			return Cause{Code: w.code, Detail: lineAt(strings.Join(lines, "\n"), i), LastLine: last}
+			if at := strings.Index(all, strings.ToLower(w.about)); w.about != "" && at >= 0 {
+				i = at
+			}
+			c := Cause{Code: w.code, Detail: lineAt(strings.Join(lines, "\n"), i), LastLine: last}
+			if c.Code == Migrating {
+				c.Until = leaseEnd(c.Detail)
+			}
+			return c
 		}
 	}
-	if e.Code == exitConfig {
-		return Cause{Code: ConfigInvalid, Detail: last, LastLine: last}
+	if e.Code == exitConfig { // the code has many reasons; while the reason is unknown, doctor must not change the file
+		return Cause{Code: StartRefused, Detail: last, LastLine: last}
 	}
-	return Cause{Code: StartExit, Detail: e.String(), LastLine: last}
+	return Cause{Code: StartExit, Detail: exitText(e), LastLine: last}
 }
 
-// lineAt is the line of s that holds byte i, without the gateway's time stamp, cut to a
-// length that fits into a sentence.
+// leaseTime matches the time at which another process's lease ends, as gateways print it:
+// "or after 2026-11-26T10:51:57.000Z" (OpenClaw 2026.9.6).
+var leaseTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+
+// leaseEnd returns the time in a line; zero when the line contains none.
+func leaseEnd(line string) time.Time {
+	end, _ := time.Parse(time.RFC3339, leaseTime.FindString(line))
+	return end
+}
+
+// heapExhausted matches what V8 prints before it aborts. Only addresses follow that line.
+var heapExhausted = regexp.MustCompile(`heap out of memory|Fatal process out of memory`)
+
+// outOfMemory recognises a Node.js process that has used up its heap, before or after the
+// gateway was ready.
+func outOfMemory(e Exit, lines []string) (Cause, bool) {
+	if e.Signal == "" && e.Code == 0 {
+		return Cause{}, false
+	}
+	for _, line := range lines {
+		if heapExhausted.MatchString(line) {
+			return Cause{Code: OutOfMemory, Detail: exitText(e)}, true
+		}
+	}
+	return Cause{}, false
+}
+
+// lineAt returns the line of s that contains byte i, without the gateway's time stamp and
+// shortened to fit into a sentence.
 func lineAt(s string, i int) string {
-	if i >= len(s) { // lower-casing changed the length: rare letters only
+	if i >= len(s) { // rare letters change their length in lower case, so i can be outside
 		return ""
 	}
 	start := strings.LastIndexByte(s[:i], '\n') + 1
 	line, rest, _ := strings.Cut(s[start:], "\n")
 	line = strings.TrimSpace(withoutTime(line))
-	if strings.HasSuffix(line, ":") { // what it is about follows
+	if strings.HasSuffix(line, ":") { // the next line says the details
 		next, _, _ := strings.Cut(rest, "\n")
 		line += " " + strings.TrimSpace(withoutTime(next))
 	}
-	return short(line)
+	return short(strings.TrimRight(line, ".")) // the caller puts it into a sentence
 }
 
-// short cuts s to a length that fits into a sentence.
+// short shortens s to a length that fits into a sentence.
 func short(s string) string {
 	const fits = 200 // runes
 	if r := []rune(s); len(r) > fits {
@@ -116,16 +124,7 @@ func short(s string) string {
 	return s
 }
 
-// lastMeaningful is the last line of s that says something.
-func lastMeaningful(s string) string {
-	o := NewOutput(nil)
-	for l := range strings.Lines(s) {
-		o.Add(Line{Text: l})
-	}
-	return o.Last()
-}
-
-// exit waits for the last lines of the ended process and says what its end means.
+// exit waits for the last lines of the ended process and returns the cause of its end.
 func (g *generation) exit(ctx context.Context) error {
 	select {
 	case <-g.outDone:
@@ -134,44 +133,58 @@ func (g *generation) exit(ctx context.Context) error {
 	}
 	exit := g.proc.Exit()
 	if g.readyAt.IsZero() {
-		if c, is := g.host.Obstacle(); is && exit.Code != 0 {
+		if c, is := g.obstacle(ctx); is && exit.Code != 0 {
 			c.LastLine = g.lastLine()
 			return c
 		}
-		c := startFailure(exit, g.out.Recent(), g.lastLine())
-		if c.Code == ConfigInvalid && g.repaired != "" {
-			c.Detail += "; doctor said: " + g.repaired
+		c := startFailure(exit, g.out.LastErrors(), g.lastLine())
+		if c.Code == ConfigInvalid && g.plan.repaired != "" {
+			c.Detail += "; doctor said: " + g.plan.repaired
 		}
 		if c.Code == PortConflict {
-			if by, err := g.host.Listener(ctx, g.cfg.Port, 0); err == nil {
-				c = g.conflict(by)
+			if by, err := g.host.Listener(ctx, g.port(), 0); err == nil {
+				c = g.conflict(ctx, by)
 			}
+		}
+		if owner := g.host.StateOwner(ctx, g.conf.Paths.StateDir); c.Code == StateDirOwned && owner != nil {
+			c = g.owned(*owner)
 		}
 		return c
 	}
 	return g.exitMeaning(exit)
 }
 
-// lastWords is how long the output of a process that has ended may still come:
-// a grandchild may hold the file open for ever.
-const lastWords = 250 * time.Millisecond
-
-// exitMeaning reads the end of a gateway that had been ready (BEHAVIOUR G).
-// The exit code alone means nothing: gateways end with 0 for many reasons.
-func (g *generation) exitMeaning(e Exit) Cause {
-	notice := g.notice()
-	switch {
-	case notice != nil && notice.Restarts:
-		return Cause{Code: InPlaceRestart, Detail: e.String()}
-	case notice != nil && e.Code <= 0 && e.Signal == "": // of an adopted process the code is not told
-		return Cause{Code: StoppedOutside}
-	case e.Signal != "":
-		return Cause{Code: Killed, Detail: e.String(), LastLine: g.lastLine()}
-	}
-	return Cause{Code: Exited, Detail: e.String(), LastLine: g.lastLine()}
+// obstacle looks for problems that make every start fail, whatever the gateway's last words
+// were, for example a full disk.
+func (g *generation) obstacle(ctx context.Context) (Cause, bool) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	return obstacleCause(g.host.Obstacle(ctx))
 }
 
-// notice is the shutdown event of the last connection.
+// lastWords is how long we wait for more output of a process that has ended. There is a
+// limit because a grandchild may keep the output open for ever.
+const lastWords = 250 * time.Millisecond
+
+// exitMeaning returns the cause of the end of a gateway that had been ready (BEHAVIOUR G).
+// The exit code alone says nothing, because gateways end with 0 for many reasons.
+func (g *generation) exitMeaning(e Exit) Cause {
+	notice := g.notice()
+	if c, is := outOfMemory(e, g.out.LastErrors()); is {
+		return c
+	}
+	switch {
+	case notice != nil && notice.Restarts && e.Code <= 0 && e.Signal == "": // the gateway expects its supervisor to start it again
+		return Cause{Code: InPlaceRestart, Detail: exitText(e)}
+	case notice != nil && e.Code <= 0 && e.Signal == "": // the exit code of an adopted process is unknown (-1)
+		return Cause{Code: StoppedOutside}
+	case e.Signal != "":
+		return Cause{Code: Killed, Detail: exitText(e), LastLine: g.lastLine()}
+	}
+	return Cause{Code: Exited, Detail: exitText(e), LastLine: g.lastLine()}
+}
+
+// notice returns the shutdown event of the last connection; nil when there was none.
 func (g *generation) notice() *rpc.Shutdown {
 	if g.lastClose == nil {
 		return nil

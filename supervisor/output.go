@@ -8,23 +8,18 @@ import (
 )
 
 const (
-	startupLines = 120  // kept of a start, for diagnosis (BEHAVIOUR J3)
-	recentLines  = 200  // kept overall
-	maxLine      = 4096 // bytes of a line that are kept; a gateway may log whole payloads
-	telling      = 1024 // bytes of a line that say what it is worth; the rest is payload, and slow to search
-	repeatEvery  = 50   // a repeated line is logged once, then each time this many came
+	startupLines = 120  // number of first lines that are kept, for diagnosis (BEHAVIOUR J3)
+	recentLines  = 200  // number of newest lines that are kept
+	errorLines   = 30   // number of newest lines of stderr that are kept, because they say why the process ended
+	maxLine      = 4096 // bytes of one line that are kept, because a gateway may log whole payloads
+	telling      = 1024 // bytes of one line that Classify reads; the rest is payload and slow to search
+	repeatEvery  = 50   // a repeated line is logged once, and then once per this many repetitions
 )
 
-// Line is one line of the child's output, without its end.
-type Line struct {
-	Text   string
-	Stderr bool
-}
-
-// Severity is what a line of the child's output is worth.
+// Severity is the importance of a line of the child's output.
 type Severity uint8
 
-// The severities, from noise to trouble.
+// The severities, from the least important.
 const (
 	Drop Severity = iota
 	Debug
@@ -34,17 +29,21 @@ const (
 
 var (
 	ansi = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(\x07|\x1b\\\\)")
-	// Lines that Node and OpenClaw print at every start and that say nothing about trouble.
+	// noise are lines that Node and OpenClaw print at every start and that do not mean
+	// trouble.
 	noise = regexp.MustCompile(`(?i)^\s*$|ExperimentalWarning|--trace-warnings|--trace-deprecation|DeprecationWarning|^\(Use .node`)
-	// What comes with trouble and does not say what it is.
-	chatter = regexp.MustCompile(`(?i)^\s+at |startup trace:|\[ws\]|wrote stability bundle`)
-	// What comes all the time, and says so when it fails.
+	// chatter are lines that appear together with trouble but do not say what it is.
+	chatter = regexp.MustCompile(`(?i)^\s+at |startup trace:|\[ws\]|wrote stability bundle|` +
+		// OpenClaw 2026.9.6 adds these to each failed start, for people who analyse it
+		`automatic triage|debugging prompt:|sanitized diagnostics:|coding-agent CLI|if already installed, add its|original failure retained`)
+	// routine are lines that appear all the time. When the thing fails, the line also
+	// matches troubled.
 	routine  = regexp.MustCompile(`(?i)heartbeat|\btick\b`)
 	troubled = regexp.MustCompile(`(?i)\berror|did not|\bfail|\bfatal|invalid|refus|denied|cannot|unable|EADDRINUSE|ENOSPC|EACCES|EROFS|EPERM|panic|uncaught|unhandled|\bwarn|blocked|already|timed? ?out|unsupported|requires|breaker`)
 )
 
-// Classify says what a line is worth. Everything unknown on stderr is a
-// warning: better one line too many than a lost reason.
+// Classify returns the severity of a line. Unknown lines on stderr are warnings, because
+// one line too many is better than a lost reason.
 func Classify(l Line) Severity {
 	l.Text = l.Text[:min(len(l.Text), telling)]
 	switch {
@@ -62,40 +61,41 @@ func Classify(l Line) Severity {
 	return Info
 }
 
-// Output keeps the child's last words: the start's and the newest lines, in
-// order, bounded, redacted. It is safe for concurrent use.
+// Output keeps the first and the newest lines of the child's output, oldest first, limited
+// in number and redacted. It is safe for concurrent use.
 type Output struct {
 	redact func(string) string
 
 	mu        sync.Mutex
 	startup   []string
 	recent    ring
-	last      string // newest Warn line, or newest Info line before any
+	errors    ring
+	last      string // newest Warn line; before there is one, the newest Info line
 	lastIsBad bool
 	repeated  string
 	count     int
 	dropped   int
 }
 
-// NewOutput returns an empty record. redact is applied to each line before it
-// is kept; nil keeps lines as they are.
+// NewOutput returns an empty record. Each line passes through redact, in the sequence of
+// the lines, before it is shortened and kept. A nil redact keeps lines as they are.
 func NewOutput(redact func(string) string) *Output {
 	if redact == nil {
 		redact = func(s string) string { return s }
 	}
-	return &Output{redact: redact, recent: ring{lines: make([]string, 0, recentLines)}}
+	return &Output{redact: redact, recent: ring{lines: make([]string, 0, recentLines)}, errors: ring{lines: make([]string, 0, errorLines)}}
 }
 
-// Add records a line. It returns the text to log with its severity; repeats is
-// 1 for a new line, 0 for a repetition that should not be logged, and the count
-// at every 50th.
+// Add records a line. It returns the text to log and its severity. repeats is 1 for a new
+// line, the count at every repeatEvery-th repetition, and 0 for a line that should not be
+// logged.
 func (o *Output) Add(l Line) (text string, sev Severity, repeats int) {
 	l.Text = strings.TrimRight(ansi.ReplaceAllString(strings.ToValidUTF8(l.Text, "?"), ""), "\r\n \t")
-	if len(l.Text) > maxLine {
-		l.Text = strings.ToValidUTF8(l.Text[:maxLine], "") + "…"
-	}
 	sev = Classify(l)
 	text = o.redact(l.Text)
+	if len(text) > maxLine { // shorten after redaction, because redact does not recognise a part of a secret
+		text = strings.ToValidUTF8(text[:maxLine], "") + "…"
+	}
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -107,6 +107,9 @@ func (o *Output) Add(l Line) (text string, sev Severity, repeats int) {
 		o.startup = append(o.startup, text)
 	}
 	o.recent.add(text)
+	if l.Stderr {
+		o.errors.add(text)
+	}
 	if sev == Warn || (sev == Info && !o.lastIsBad) {
 		o.last, o.lastIsBad = withoutTime(text), sev == Warn
 	}
@@ -123,7 +126,7 @@ func (o *Output) Add(l Line) (text string, sev Severity, repeats int) {
 	return text, sev, 0
 }
 
-// Last is the newest line that says something about trouble; before any, the newest line.
+// Last returns the newest line about trouble; before there is one, the newest other line.
 func (o *Output) Last() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -144,16 +147,23 @@ func (o *Output) Recent() []string {
 	return o.recent.all()
 }
 
+// LastErrors returns the end of stderr, oldest line first.
+func (o *Output) LastErrors() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.errors.all()
+}
+
 var leadingTime = regexp.MustCompile(`^\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)\s*`)
 
-// withoutTime is the line without the time the gateway puts first, so that a
-// repetition is seen as one.
+// withoutTime returns the line without the time at its start, so that repetitions are
+// equal.
 func withoutTime(s string) string { return leadingTime.ReplaceAllString(s, "") }
 
 // ring keeps the newest cap(lines) lines.
 type ring struct {
 	lines []string
-	next  int // where the next one goes once full
+	next  int // index of the oldest line once the ring is full
 }
 
 func (r *ring) add(s string) {

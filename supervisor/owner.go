@@ -5,42 +5,75 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
+	"strings"
+	"sync"
 	"time"
-
-	"clawtray/rpc"
 )
 
-// owner is the lifecycle state. Only Run's goroutine touches it.
+// owner holds the lifecycle state. Only the goroutine of Run uses it.
 type owner struct {
 	*Supervisor
-	status    Status
+	status    Status // what observers see; the owner's decisions do not depend on what a generation wrote into it
 	history   History
 	incidents incidents
 	report    recorder
 
-	wanted  bool        // somebody wants the gateway to run
-	gen     *running    // the generation at work; nil between two
-	last    Process     // the last one that ended by itself: what it left behind is ours
-	retry   *time.Timer // wakes the next generation while Waiting
-	forgive *time.Timer // attempts are forgotten when the gateway stays ready
-	waiting []*pending
-	quit    *pending // the ladder of a Quit is under way, or done
-	repair  bool     // the next generation runs doctor first
-	install bool     // the next generation fetches the managed runtime first
-	newest  bool     // and not the pinned one: the state was written by a newer one
-
-	settings   *Settings   // what the next start of the gateway uses; nil: nothing new
-	failures   int         // how often State became Failed
-	quietUntil time.Time   // after sleep: nothing counts, nobody is told
-	burst      *time.Timer // ends the debounce of programmatic restarts and of reloads
+	lives
+	wishes
+	settings *Settings
+	timers
+	beside beside
 }
 
-// running is a generation with the owner's ends of its channels.
+// lives are the current generation and what the one before has left behind.
+type lives struct {
+	gen      *running        // the current generation; nil between two generations
+	last     Process         // the last process that crashed or could not be ended; its remaining descendants are ours to end
+	stuck    *Cause          // says that last could not be ended; nil otherwise
+	freed    <-chan struct{} // closed when the stuck process ends after all; nil when only its descendants are left
+	launches int             // how often the gateway was started, restarts in place included
+	failures int             // how often the State has become Failed
+}
+
+// wishes are what people and programs want of the gateway.
+type wishes struct {
+	wanted  bool // somebody wants the gateway to run
+	safe    bool // run the gateway without channels and plugins
+	next    plan // what the next generation does before it starts the gateway
+	waiting []*pending
+	quit    *pending // the first Quit; nil while nobody wants to quit
+}
+
+// beside is for work that may block and that the owner must not wait for. It runs on other
+// goroutines.
+type beside struct {
+	ctx     context.Context // ends with Run
+	helpers *sync.WaitGroup
+}
+
+// timers are the clocks of the owner. The channels of the three timers wake it.
+type timers struct {
+	retry      *time.Timer // launches the next generation; runs while the phase is Waiting
+	forgive    *time.Timer // resets the attempts when the gateway has stayed ready
+	burst      *time.Timer // ends the debounce time of automatic restarts and of reloads
+	quietUntil time.Time   // after sleep: until then no failure counts and nobody is notified
+}
+
+// running is a generation together with what the owner knows about it.
 type running struct {
 	*generation
 	cancel context.CancelCauseFunc
-	ending bool // an order is on its way or being carried out
+	where  stand // as the generation reported last
+	ending bool  // the owner has ordered it to end
 }
+
+// goesDown reports whether the generation is winding down, by the owner's order or by
+// itself.
+func (r *running) goesDown() bool { return r.ending || r.where.at == descending }
+
+// serves reports whether the generation is connected and has no order to end.
+func (r *running) serves() bool { return r != nil && r.where.at == serving && !r.ending }
 
 func stoppedTimer() *time.Timer {
 	t := time.NewTimer(0)
@@ -50,39 +83,87 @@ func stoppedTimer() *time.Timer {
 
 func (o *owner) finished() bool { return o.quit != nil && o.gen == nil && len(o.waiting) == 0 }
 
-// launch starts the next generation.
+// launch starts the next generation. When the gateway before could not be ended, launch
+// tries to end it again first, because two gateways must never run at the same time.
+// Descendants of it that nothing can end do not prevent the start.
 func (o *owner) launch() {
-	g := o.next()
-	g.repair, g.install, g.newest = o.repair, o.install, o.newest
-	o.repair, o.install = false, false
-	o.status.Port = g.cfg.Port
-	o.status.Launches++
+	if o.stuck != nil && !closed(o.last.Done()) {
+		cause := o.status.Cause
+		o.enter(Starting, cause)
+		o.sweep(&order{For: forRestart, Cause: cause}, Managed)
+		return
+	}
+	o.stuck, o.freed = nil, nil
+	g := o.generation()
+	g.plan, o.next = o.next, plan{}
+	g.plan.safe = o.safe
+	if g.cfg.Port != 0 {
+		o.status.Port = g.cfg.Port
+	}
+	o.launched()
 	o.history.Starts++
 	o.incidents = o.incidents.attempt()
 	if o.status.State == Stopped || o.status.State == Failed {
 		o.enter(Starting, o.status.Cause)
 	}
-	o.status.Error, o.status.NextRetryAt = "", time.Time{}
-	o.work(g.run)
+	o.status.Error = ""
+	o.status.waitOver()
+	o.startLife(g.run)
 }
 
-// next makes a generation that does nothing yet the one at work.
-func (o *owner) next() *generation {
-	cfg := o.cfg // one life keeps to one configuration
-	g := &generation{
-		cfg: &cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub, beat: o.beat,
-		commands: make(chan command, 1), rung: make(chan struct{}, 1), retry: make(chan struct{}, 1), saidReady: make(chan struct{}, 1),
-		silence: make(chan rpc.Silence, 1), awake: newAlarm(), timing: &stopwatch{},
-	}
+func (o *owner) launched() {
+	o.launches++
+	o.status.Launches = o.launches
+}
+
+// watch starts a generation that does not start a gateway, but waits for somebody else's
+// gateway or for a change of the configuration. Meanwhile the status continues to say what
+// is wrong.
+func (o *owner) watch(mode Mode, what watched) {
+	g := o.generation()
+	g.plan = plan{watch: what}
+	g.mode = mode
+	o.gen.where = stand{at: watching, mode: mode}
+	o.startLife(g.run)
+}
+
+// generation creates a generation and makes it the current one. It does nothing until
+// startLife runs it.
+func (o *owner) generation() *generation {
+	cfg := o.cfg // a copy, so that the settings do not change during one generation
 	s := o.Supervisor
-	g.tell = func(change func(*Status)) { s.send(func(o *owner) { o.apply(change) }) }
-	g.note = func(write func(*recorder)) { s.send(func(o *owner) { write(&o.report) }) }
-	o.gen = &running{generation: g}
+	g := &generation{signals: newSignals(), down: &windDown{}, timing: &stopwatch{}}
+	r := &running{generation: g}
+	// Drop messages that arrive after their generation has ended.
+	send := func(f func(*owner)) {
+		s.send(func(o *owner) {
+			if o.gen == r {
+				f(o)
+			}
+		})
+	}
+	g.tools = tools{cfg: &cfg, p: o.cfg.Policy, host: o.host, log: o.log, hub: o.hub, beat: o.beat, desk: o.desk,
+		tell: func(change func(*Status)) { send(func(o *owner) { o.apply(change) }) },
+		stand: func(st stand, change func(*Status)) {
+			send(func(o *owner) { o.stands(st, change) })
+		},
+		note: func(write func(*recorder)) { s.send(func(o *owner) { write(&o.report) }) },
+		weigh: func(ctx context.Context, out Outcome) (d Decision) {
+			answer := make(chan Decision, 1)
+			send(func(o *owner) { answer <- o.lost(out) })
+			select {
+			case d = <-answer:
+			case <-ctx.Done():
+			}
+			return d
+		}}
+	o.gen = r
 	return g
 }
 
-// work runs the generation and takes its end.
-func (o *owner) work(life func(context.Context) Outcome) {
+// startLife runs life, the main function of the current generation, on a goroutine and
+// hands its outcome to over.
+func (o *owner) startLife(life func(context.Context) Outcome) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	o.gen.cancel = cancel
 	s := o.Supervisor
@@ -93,25 +174,43 @@ func (o *owner) work(life func(context.Context) Outcome) {
 	}()
 }
 
-// sweep ends what the last gateway of ours left behind: descendants that
-// outlived it, when a stop finds no other of ours in its place (BEHAVIOUR C4).
+// sweep ends what the last gateway of ours has left behind: processes that could not be
+// ended before, and descendants that still run after their gateway, when a stop finds no
+// newer gateway of ours (BEHAVIOUR C4).
 func (o *owner) sweep(by *order, mode Mode) {
-	g := o.next()
-	g.proc = o.last
+	g := o.generation()
+	g.proc, g.mode = o.last, mode
 	o.gen.ending = true
-	o.status.StoppingFor, o.status.NextRetryAt = by.For, time.Time{}
-	o.work(func(context.Context) Outcome {
-		if len(g.proc.Remains()) > 0 {
-			g.kill()
+	o.stuck, o.freed = nil, nil
+	g.down.tighten(by)
+	o.status.StoppingFor = string(by.For)
+	o.status.waitOver()
+	o.startLife(func(context.Context) Outcome {
+		out := Outcome{Cause: by.Cause, Mode: mode}
+		if g.leftovers() {
+			out.Remains = g.kill()
 		}
-		return Outcome{Cause: by.Cause, Order: by, Mode: mode}
+		return out
 	})
 }
 
-// apply takes over what the generation saw.
+// stands records the new position of the generation and applies its change of the status.
+func (o *owner) stands(st stand, change func(*Status)) {
+	o.gen.where = st
+	if st.restarted {
+		o.launched()
+	}
+	if st.at == serving && !o.gen.ending {
+		o.wanted = true // also when somebody else brought the gateway back
+	}
+	o.apply(change)
+}
+
+// apply changes the status and does what follows from a new state.
 func (o *owner) apply(change func(*Status)) {
 	before := o.status
 	change(&o.status)
+	o.status.redact(o.cfg.Redact.String)
 	now := time.Now()
 	if c := &o.status.Cause; c.Code != NoCause && c.At.IsZero() {
 		c.At = now
@@ -122,7 +221,7 @@ func (o *owner) apply(change func(*Status)) {
 	}
 }
 
-// changed does what a transition brings with it.
+// changed updates incidents, history, timers and log after a change of the state.
 func (o *owner) changed(before Status, now time.Time) {
 	switch o.status.State {
 	case Running:
@@ -132,11 +231,6 @@ func (o *owner) changed(before Status, now time.Time) {
 		o.status.Error = ""
 		o.report.ready(o.gen.timing.timing())
 		o.log.Info("metrics", "metrics", o.metrics())
-	case Reconnecting:
-		// A restart, asked for or the gateway's own, is no trouble unless it fails.
-		if o.status.Cause.Code != InPlaceRestart && o.status.StoppingFor == "" {
-			o.incidents = o.incidents.open(o.status.Cause, now, o.quiet())
-		}
 	case Failed:
 		o.failures++
 		o.incidents = o.incidents.open(o.status.Cause, now, false)
@@ -149,55 +243,95 @@ func (o *owner) changed(before Status, now time.Time) {
 	}
 }
 
-// quiet reports whether trouble now is what a person asked for.
+// quiet reports whether nobody should be notified of trouble now: because somebody waits
+// for an answer and hears of it anyway, or because the machine has just slept.
 func (o *owner) quiet() bool { return len(o.waiting) > 0 || time.Now().Before(o.quietUntil) }
 
-// enter moves to a state by the owner's own decision.
+// enter sets the state and its cause.
 func (o *owner) enter(s State, c Cause) {
 	o.apply(func(st *Status) { st.State, st.Cause = s, c })
 }
 
-// over is what follows the end of a generation.
+// over handles the end of the current generation. An order counts also when it came while
+// the generation was ending by itself.
 func (o *owner) over(out Outcome) {
-	if o.gen.proc != nil {
-		if o.last = nil; out.Order == nil {
-			o.last = o.gen.proc
+	gen := o.gen
+	if by := gen.down.ordered(); by != nil {
+		out.Order, out.Cause = by, by.Cause
+	}
+	if gen.proc != nil {
+		if o.last = nil; out.Orphans || len(out.Remains) > 0 {
+			o.last = gen.proc
 		}
 	}
 	o.gen = nil
-	o.adopt()
+	o.useSettings()
 	o.forgive.Stop()
 	now := time.Now()
 	if out.Exit != nil {
-		o.hub.emit(rpc.Event{Name: EventExit, Payload: fmt.Appendf(nil, "%q", out.Exit)})
+		o.hub.emit(exitEvent(*out.Exit))
 	}
 	o.log.Info("generation ended", "cause", out.Cause.Code, "why", out.Cause.Sentence(), "ready", out.ReadyFor.Round(time.Millisecond))
 	o.status = o.status.reset()
-	if out.Order != nil && out.Order.For != "restart" || !o.wanted {
-		if o.last != nil {
-			o.sweep(&order{For: "stop", Cause: out.Cause}, out.Mode)
-			return
+	ends := out.Order != nil && out.Order.For.finality() >= forStop.finality()
+	switch {
+	case len(out.Remains) > 0 && (ends || !closed(gen.proc.Done())):
+		o.couldNotEnd(out)
+	case ends || !o.wanted:
+		o.ended(out, gen.down.rest())
+	case out.Order != nil:
+		o.enter(Starting, out.Cause)
+		o.launch()
+	default:
+		o.decide(out, now)
+	}
+}
+
+// ended handles the end of a generation that nobody wants to run any more. by is its order
+// with what is left of the time limit, or nil.
+func (o *owner) ended(out Outcome, by *order) {
+	if o.last != nil {
+		if by == nil {
+			by = &order{For: forStop, Cause: out.Cause}
 		}
-		o.stopped(out.Cause)
-		if out.Mode == Attached {
-			o.status.Mode = Attached // let go of; it keeps running
-		}
-		if o.wanted { // a start came while the ladder went down
-			o.settle()
-			o.launch()
-		}
+		o.sweep(by, out.Mode)
 		return
 	}
-	if out.Order != nil {
-		o.enter(Starting, out.Cause)
+	o.stopped(out.Cause)
+	if out.Mode == Attached {
+		o.status.Mode = Attached // we have disconnected; the gateway keeps running
+	}
+	if o.wanted && o.quit == nil { // somebody asked for a start while the old gateway was winding down
+		o.settle()
+		o.launch()
+	}
+}
+
+// couldNotEnd enters Failed and names the processes that survived SIGKILL. No gateway is
+// started while they run. When they end later, goOn notices.
+func (o *owner) couldNotEnd(out Outcome) {
+	pids := strings.Trim(fmt.Sprint(out.Remains), "[]")
+	o.stuck = &Cause{Code: CouldNotEnd, Detail: "pid " + strings.ReplaceAll(pids, " ", ", ")}
+	if slices.Contains(out.Remains, o.last.PID()) { // Done is closed at once when the process has ended by now
+		o.freed = o.last.Done()
+	}
+	o.wanted = o.wanted && (out.Order == nil || out.Order.For.finality() < forStop.finality())
+	o.log.Error("the gateway could not be ended", "pids", out.Remains)
+	o.enter(Failed, *o.stuck)
+}
+
+// goOn continues after a stuck process has ended: with the start that somebody wants, or by
+// ending its descendants.
+func (o *owner) goOn() {
+	cause := *o.stuck
+	if o.wanted {
 		o.launch()
 		return
 	}
-	o.decide(out, now)
+	o.sweep(&order{For: forStop, Cause: cause}, Managed)
 }
 
-// stopped is the state after a wanted stop: everything before is forgotten
-// (BEHAVIOUR C5).
+// stopped enters Stopped and forgets the history, attempts and errors (BEHAVIOUR C5).
 func (o *owner) stopped(c Cause) {
 	o.status = o.status.reset()
 	o.status.Mode, o.status.Attempts, o.status.Error = NoMode, 0, ""
@@ -209,39 +343,64 @@ func (o *owner) stopped(c Cause) {
 	}
 }
 
-// decide asks the policy what to do about an end that nobody ordered. Right
+// weigh calls Decide for an end that nobody ordered and keeps the new history. Shortly
 // after a sleep no failure counts (BEHAVIOUR F3).
-func (o *owner) decide(out Outcome, now time.Time) {
+func (o *owner) weigh(out Outcome, now time.Time) Decision {
 	before := o.history
-	if now.Before(o.quietUntil) {
-		before.Tries, before.Attempts, before.Restarts = 0, 0, nil
+	quiet := now.Before(o.quietUntil)
+	if quiet {
+		before.Tries, before.Attempts, before.Restarts, before.Losses = 0, 0, nil, nil
 	}
-	d, h := Decide(o.cfg.Policy, before, out, now, rand.Float64())
-	if now.Before(o.quietUntil) {
-		h.Tries, h.Attempts, h.Restarts = o.history.Tries, o.history.Attempts, o.history.Restarts
-	}
-	if d.Verdict == GiveUp && out.Exit != nil { // else no process was tried
-		d.Reason.Tried = tried(max(h.Starts, 1), o.cfg.Port, o.report.diagnostics.Command)
+	d, h := Decide(o.cfg.Policy, before, out, now, rand.Float64()) // #nosec G404 -- it spreads retries over time and guards nothing
+	if quiet {
+		h.Tries, h.Attempts, h.Restarts, h.Losses = o.history.Tries, o.history.Attempts, o.history.Restarts, o.history.Losses
 	}
 	o.history = h
 	o.status.Attempts = h.Attempts
 	o.log.Warn("decided", "verdict", d.Verdict.String(), "delay", d.Delay, "reason", d.Reason.Code, "why", d.Reason.Error())
 	o.report.decided(d, h, out)
+	return d
+}
+
+// lost decides what to do about a connection that ended while the process still runs.
+func (o *owner) lost(out Outcome) Decision {
+	now := time.Now()
+	d := o.weigh(out, now)
+	if out.Cause.Code != InPlaceRestart || d.Delay > 0 {
+		// Losses that follow each other within the time of Forgive are one incident.
+		o.incidents = o.incidents.reopen(now.Add(-o.cfg.Policy.Forgive)).open(out.Cause, now, o.quiet())
+	}
+	if d.Verdict == StartAgain && d.Delay > 0 {
+		o.apply(func(s *Status) { s.Phase, s.NextRetryAt = Waiting, now.Add(d.Delay) })
+	}
+	return d
+}
+
+// decide decides what to do after the end of a generation that nobody ordered, and does it.
+func (o *owner) decide(out Outcome, now time.Time) {
+	d := o.weigh(out, now)
+	if d.Verdict == GiveUp && out.Exit != nil { // without Exit no process was started
+		d.Reason.Tried = tried(max(o.history.Starts, 1), o.status.Port, o.report.diagnostics.Command)
+	}
 	switch d.Verdict {
 	case GiveUp:
 		o.wanted = false
 		o.status.Mode = out.Mode
 		o.enter(Failed, d.Reason)
+		if what := waitsFor[d.Reason.Code]; what != nothing {
+			o.wanted = what == configuration // after a change of the file the gateway starts by itself
+			o.watch(out.Mode, what)
+		}
 		return
 	case StayStopped:
 		o.wanted = false
 		o.stopped(d.Reason)
 		return
 	case RepairFirst:
-		o.repair = true
+		o.next.repair, o.next.because = true, d.Reason
 	}
 	next := Starting
-	if h.EverReady {
+	if o.history.EverReady {
 		next = Reconnecting
 		o.incidents = o.incidents.open(d.Reason, now, o.quiet())
 	}
@@ -254,21 +413,39 @@ func (o *owner) decide(out Outcome, now time.Time) {
 	o.retry.Reset(d.Delay)
 }
 
-// reset forgets what belonged to one process (BEHAVIOUR C5).
+// waitsFor says which failures can end without a person, and what the owner waits for then.
+var waitsFor = map[CauseCode]watched{
+	AttachedGone: theirGateway, StateDirOwned: theirGateway, RemoteUnreachable: theirGateway,
+	ConfigUnreadable: configuration, ConfigForeign: configuration, ConfigBroken: configuration, ConfigLost: configuration,
+	ConfigClobbered: configuration, ConfigConflict: configuration, SecretUnresolved: configuration, RemoteGateway: configuration,
+}
+
+// reset returns the status without the facts about one process (BEHAVIOUR C5).
 func (s Status) reset() Status {
 	s.Phase, s.PID, s.StartedAt, s.ConnectedAt, s.GatewayReady = Idle, 0, time.Time{}, time.Time{}, false
 	s.StoppingFor, s.ActiveWork, s.Deadline, s.NextRetryAt = "", 0, time.Time{}, time.Time{}
+	s.Waiting, s.Activity, s.Channels = 0, Activity{}, nil
 	s.LastLine, s.SlowStart, s.Facts, s.Drift, s.InstalledVersion, s.Install = "", false, Facts{}, Drift{}, "", nil
 	s.Health = Health{}.with(reason(ReasonNotRunning, nil))
 	s.Health = s.withSettings()
 	return s
 }
 
-// publish shows the status if it changed.
+// waitOver ends the wait for the next attempt. Phase and NextRetryAt describe that wait
+// together, so they must change together.
+func (s *Status) waitOver() {
+	if s.Phase == Waiting {
+		s.Phase = Idle
+	}
+	s.NextRetryAt = time.Time{}
+}
+
+// publish gives the status to the observers if it has changed.
 func (o *owner) publish() {
 	o.status.Incidents = o.incidents.list
 	last := o.board.status()
 	o.status.Seq = last.Seq
+	o.status.Health.Reasons = since(time.Now(), o.status.Health.Reasons, last.Health.Reasons)
 	if same(o.status, last) {
 		return
 	}
@@ -281,7 +458,21 @@ func (o *owner) publish() {
 	o.board.post(o.status)
 }
 
-// poke wakes whoever waits on c, now or when it next looks.
+// since returns the reasons with the time when each of them began. last are the reasons of
+// the status before.
+func since(now time.Time, reasons, last []Reason) []Reason {
+	reasons = slices.Clone(reasons)
+	for i := range reasons {
+		r := &reasons[i]
+		r.Since = now
+		if before := slices.IndexFunc(last, func(l Reason) bool { return l.Code == r.Code }); before >= 0 {
+			r.Since = last[before].Since
+		}
+	}
+	return reasons
+}
+
+// poke wakes the goroutine that waits on c, at once or at its next receive.
 func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -289,7 +480,7 @@ func poke(c chan struct{}) {
 	}
 }
 
-// same compares two pictures without their numbers.
+// same reports whether two statuses are equal, apart from their sequence numbers.
 func same(a, b Status) bool {
 	a.Seq, b.Seq = 0, 0
 	return reflect.DeepEqual(a, b)

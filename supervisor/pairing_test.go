@@ -2,29 +2,44 @@ package supervisor
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"clawtray/rpc"
 	"clawtray/supervisor/openclaw"
 )
 
-// H4: what to do about a device that is not paired is a command to copy, and
-// nothing a gateway chooses gets into it.
+// H4: for a device that is not paired, the cause has a command to copy. Nothing unsafe that
+// a gateway has chosen becomes part of it.
 func TestH4_PairingSaysTheCommand(t *testing.T) {
 	for details, want := range map[string]string{
-		`{"code":"PAIRING_REQUIRED","requestId":"9f3-A_b"}`: "openclaw devices approve 9f3-A_b",
-		`{"requestId":"x; rm -rf ~"}`:                       "openclaw devices list",
-		`{"requestId":"--latest"}`:                          "openclaw devices list",
-		`{"requestId":7}`:                                   "openclaw devices list",
-		``:                                                  "openclaw devices list",
+		`{"code":"PAIRING_REQUIRED","requestId":"9f3-A_b"}`: "clawtray openclaw devices approve 9f3-A_b",
+		`{"requestId":"x; rm -rf ~"}`:                       "clawtray openclaw devices list",
+		`{"requestId":"--latest"}`:                          "clawtray openclaw devices list",
+		`{"requestId":7}`:                                   "clawtray openclaw devices list",
+		``:                                                  "clawtray openclaw devices list",
 	} {
 		err := &rpc.Error{Kind: rpc.KindPairing, Code: "NOT_PAIRED", Details: json.RawMessage(details)}
-		c := connectCause(err, rpc.Rule{Kind: rpc.KindPairing}, openclaw.Token{})
+		c := connectCause(err, rpc.Rule{Kind: rpc.KindPairing}, openclaw.Effective{})
 		if c.Code != PairingRequired || c.Command() != want {
 			t.Errorf("%s: %+v, %q", details, c, c.Command())
 		}
 	}
 	if got := (Cause{Code: TokenMissing, Detail: "x"}).Command(); got != "" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// K1: behind a proxy the device token can be the only way in. When it is not taken any more, no
+// token has to be made the same: a password helps.
+func TestK1_OnlyThroughTheProxy(t *testing.T) {
+	refused := &rpc.Error{Kind: rpc.KindAuth, Code: "INVALID_REQUEST", DetailsCode: "AUTH_UNAUTHORIZED"}
+	conf := openclaw.Effective{SignIn: openclaw.SignIn{Mode: openclaw.Given[string]{Value: openclaw.SignInTrustedProxy}}}
+	if c := connectCause(refused, rpc.RuleFor(refused), conf); c.Code != ProxyOnly || !strings.Contains(c.Remedy(), "gateway.auth.password") || !lockedOut[c.Code] {
+		t.Errorf("without a password: %s", c.Error())
+	}
+	conf.SignIn.Password = openclaw.KnownSecret("canary", "openclaw.json: gateway.auth.password")
+	if c := connectCause(refused, rpc.RuleFor(refused), conf); c.Code == ProxyOnly {
+		t.Errorf("with one: %s", c.Error())
 	}
 }

@@ -1,10 +1,7 @@
 package supervisor
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +15,7 @@ func TestH1_BackoffDoublesUpToItsMaximum(t *testing.T) {
 	b := DefaultPolicy().Backoff
 	want := []time.Duration{1, 2, 4, 8, 16, 30, 30, 30, 30, 30}
 	for i, w := range want {
-		if got := b.Delay(i+1, 0.5); got != w*time.Second { // 0.5 is no jitter
+		if got := b.Delay(i+1, 0.5); got != w*time.Second { // 0.5 means no jitter
 			t.Errorf("attempt %d: %v, want %v s", i+1, got, w)
 		}
 		low, high := b.Delay(i+1, 0), b.Delay(i+1, 0.999999)
@@ -121,12 +118,14 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// XH14: only the governor's own window makes it forget restarts. With a budget of 3 per
+// hour, a crash every two minutes and ten seconds is too often.
 func TestH2_OnlyALongReadyTimeForgives(t *testing.T) {
 	h := History{Attempts: 7, EverReady: true, Restarts: Restarts{epoch}}
 	if got := h.Ready().Attempts; got != 7 {
 		t.Errorf("ready alone leaves %d attempts", got)
 	}
-	if got := h.Forgiven(); got.Attempts != 0 || len(got.Restarts) != 0 || !got.EverReady {
+	if got := h.Forgiven(); got.Attempts != 0 || len(got.Restarts) != 1 || !got.EverReady {
 		t.Errorf("forgiven: %+v", got)
 	}
 }
@@ -141,7 +140,7 @@ func TestB7_StartFailures(t *testing.T) {
 		"state requires a newer OpenClaw build":                                                 Downgrade,
 		"ENOSPC: no space left on device":                                                       DiskFull,
 		"EROFS: read-only file system":                                                          StateDirUnusable,
-		"EACCES: permission denied, open '/state/x'":                                            StateDirUnusable,
+		"EACCES: permission denied, open '/state/x'":                                            NoPermission,
 		"ENOTDIR: not a directory, mkdir '/state/x'":                                            StateDirUnusable,
 		"SqliteError: database or disk is full":                                                 DiskFull,
 		"the state is newer than this binary":                                                   Downgrade,
@@ -151,10 +150,10 @@ func TestB7_StartFailures(t *testing.T) {
 		"openclaw requires Node >=24.16.0":                                                      NodeTooOld,
 		"Invalid config at /state/openclaw.json":                                                ConfigInvalid,
 		"openclaw: Node 20.20.2: node:sqlite is unavailable; use 24.16+/26.1+":                  NodeTooOld,
-		"Gateway start blocked: set gateway.mode=local":                                         ConfigInvalid,
-		"Missing config. Run `openclaw setup` or set gateway.mode=local":                        ConfigInvalid,
-		"Refusing to bind gateway to auto without auth.":                                        ConfigInvalid,
-		"something else entirely":                                                               ConfigInvalid, // exit 78 is mostly the configuration
+		"Gateway start blocked: set gateway.mode=local":                                         ConfigClobbered,
+		"Missing config. Run `openclaw setup` or set gateway.mode=local":                        ConfigLost,
+		"Refusing to bind gateway to auto without auth.":                                        BindFailed,
+		"something else entirely":                                                               StartRefused, // exit code 78 alone has many reasons
 	} {
 		if got := startFailure(Exit{Code: 78}, []string{"first", "2026-11-22T01:43:14.265+00:00 " + line}, line); got.Code != want {
 			t.Errorf("%q: %q, want %q", line, got.Code, want)
@@ -166,21 +165,24 @@ func TestB7_StartFailures(t *testing.T) {
 }
 
 func TestF2_Judgement(t *testing.T) {
-	patience := DefaultPolicy().BusySilence
+	p := DefaultPolicy()
+	patience, hang := p.BusySilence, p.HangSilence
 	for name, c := range map[string]struct {
 		e    evidence
 		want judgement
 	}{
 		"answers a call":                 {evidence{RPC: true, Silence: time.Hour}, answers},
 		"answers on a new connection":    {evidence{HTTP: true, Stopped: true}, answers},
-		"stopped":                        {evidence{Stopped: true, CPUShare: 1}, hangs},
-		"idle":                           {evidence{CPUShare: 0.01}, hangs},
+		"stopped":                        {evidence{Stopped: true, CPUShare: 1, Silence: hang}, hangs},
+		"stopped for a short while":      {evidence{Stopped: true, Silence: hang - 1}, works},
+		"idle":                           {evidence{CPUShare: 0.01, Silence: hang}, hangs},
+		"idle for a short while":         {evidence{CPUShare: 0.01, Silence: hang - 1}, works},
 		"burns CPU":                      {evidence{CPUShare: 0.9, Silence: patience - time.Second}, works},
 		"burns CPU for too long":         {evidence{CPUShare: 0.9, Silence: patience}, hangs},
 		"nothing known, not yet long":    {evidence{Unknown: true, Silence: time.Minute}, works},
 		"nothing known, for a long time": {evidence{Unknown: true, Silence: patience}, hangs},
 	} {
-		if got := judge(c.e, patience); got != c.want {
+		if got := judge(c.e, p); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
@@ -261,66 +263,6 @@ func TestJ3_TheRingKeepsTheNewestInOrder(t *testing.T) {
 	}
 }
 
-func TestJ1_LinesAreCapped(t *testing.T) {
-	var lines []string
-	tl := &tail{emit: func(s string) { lines = append(lines, s) }}
-	tl.take([]byte("short\n"))
-	for range 10_000 {
-		tl.take(bytes.Repeat([]byte("x"), 1000)) // ten million bytes without an end
-	}
-	tl.take([]byte("rest of it\nnext\nunfinished"))
-	tl.flush()
-	if len(lines) != 4 || lines[0] != "short" || len(lines[1]) > maxLine+4 || lines[2] != "next" || lines[3] != "unfinished" {
-		t.Errorf("%d lines, the second of %d bytes", len(lines), len(lines[1]))
-	}
-	if cap(tl.partial) > 2*maxLine {
-		t.Errorf("%d bytes are kept", cap(tl.partial))
-	}
-}
-
-func TestJ1_TheFileIsFollowedAndKeptSmall(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "out")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	fmt.Fprintln(f, "first")
-	long := strings.Repeat("y", maxLine-1)
-	for range maxOutput/maxLine + 10 {
-		fmt.Fprintln(f, long)
-	}
-	lines := make(chan string, 100_000)
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		(&tail{path: path, emit: func(s string) { lines <- s }}).run(done)
-	}()
-	if got := <-lines; got != "first" {
-		t.Errorf("got %q", got)
-	}
-	// What is written while the file is being cut may be lost: wait for the cut.
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for range look.C {
-		if info, err := os.Stat(path); err == nil && info.Size() == 0 {
-			break
-		}
-	}
-	fmt.Fprintln(f, "after the cut")
-	got := ""
-	for got = <-lines; got == long; got = <-lines {
-	}
-	if got != "after the cut" {
-		t.Errorf("got %.20q", got)
-	}
-	close(done)
-	<-ended
-	if info, err := os.Stat(path); err != nil || info.Size() > maxOutput/2 {
-		t.Errorf("the file has %d bytes", info.Size())
-	}
-}
-
 func TestEveryCauseHasASentence(t *testing.T) {
 	for code, text := range causes {
 		if code != NoCause && text.sentence == "" {
@@ -337,17 +279,18 @@ func TestEveryCauseHasASentence(t *testing.T) {
 	}
 }
 
-// The numbers of BEHAVIOUR, written down once more: changing one is a decision.
+// TestDefaultsAreThoseUsersKnow repeats the numbers of BEHAVIOUR, so that nobody changes
+// one by accident.
 func TestDefaultsAreThoseUsersKnow(t *testing.T) {
 	want := Policy{
-		StartTries: 3, StartRetry: time.Second, SoftStart: 90 * time.Second, HardStart: 10 * time.Minute, // B5, B6, B7
-		DoctorLimit: 2 * time.Minute, AssumeReady: 30 * time.Second, // B7, B9
-		DrainStop: 20 * time.Second, DrainRestart: time.Minute, Terminate: 5 * time.Second, QuitLimit: 30 * time.Second, LogoutLimit: 4 * time.Second, // C4
-		Backoff:      Backoff{First: time.Second, Max: 30 * time.Second, Jitter: 0.2, Attempts: 10},                                  // H1
-		Governor:     Governor{Cooldown: 2500 * time.Millisecond, MaxCooldown: 2 * time.Minute, Budget: 5, Window: 10 * time.Minute}, // D3
-		RestartFloor: 5 * time.Second, ReadyForLong: time.Minute, Forgive: 2 * time.Minute, StoppedAgain: 2 * time.Minute,            // H1, H2, G4
-		PortGone: 2 * time.Minute, AttachedGrace: 30 * time.Second, VerifyTimeout: 5 * time.Second, BusySilence: 3 * time.Minute, // F2, M4
-		ReloadTooSoon: 8 * time.Second, Debounce: 2 * time.Second, Tend: 30 * time.Second, WakeQuiet: time.Minute, // E2, D5, E6, F3
+		StartPolicy{StartTries: 3, StartRetry: time.Second, SoftStart: 90 * time.Second, HardStart: 10 * time.Minute, // B5, B6, B7
+			DoctorLimit: 2 * time.Minute, AssumeReady: 30 * time.Second}, // B7, B9
+		StopPolicy{DrainStop: 20 * time.Second, DrainRestart: time.Minute, Terminate: 5 * time.Second, QuitLimit: 30 * time.Second, LogoutLimit: 4 * time.Second}, // C4
+		RetryPolicy{Backoff: Backoff{First: time.Second, Max: 30 * time.Second, Jitter: 0.2, Attempts: 10}, // H1
+			Governor:     Governor{Cooldown: 2500 * time.Millisecond, MaxCooldown: 2 * time.Minute, Budget: 5, Window: 10 * time.Minute}, // D3
+			RestartFloor: 5 * time.Second, ReadyForLong: time.Minute, Forgive: 2 * time.Minute, StoppedAgain: 2 * time.Minute},           // H1, H2, G4
+		LivenessPolicy{PortGone: 2 * time.Minute, AttachedGrace: 30 * time.Second, VerifyTimeout: 5 * time.Second, HangSilence: time.Minute, BusySilence: 3 * time.Minute}, // F2, M4
+		CarePolicy{ReloadTooSoon: 8 * time.Second, Debounce: 2 * time.Second, Tend: 30 * time.Second, WakeQuiet: time.Minute},                                              // E2, D5, E6, F3
 	}
 	if got := DefaultPolicy(); got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)

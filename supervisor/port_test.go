@@ -59,7 +59,7 @@ func TestM1_MovesAStoppedGatewayWithoutStartingIt(t *testing.T) {
 	})
 }
 
-// moves uses a port and expects an answer.
+// moves calls UsePort and expects a result.
 func (s *scene) moves(port int, want Result) {
 	s.t.Helper()
 	a, err := s.UsePort(s.t.Context(), port)

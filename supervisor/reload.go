@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"clawtray/rpc"
+	"clawtray/supervisor/openclaw"
 )
 
-// applied is what config.get says about the file on disk and the configuration
-// that runs (measured, OpenClaw 2026.9.6; older gateways leave the hashes out).
+// applied is the answer to config.get: facts about the file on disk and about the
+// configuration that the gateway uses (measured, OpenClaw 2026.9.6; older gateways leave
+// out the hashes).
 type applied struct {
 	Valid  bool `json:"valid"`
 	Issues []struct {
@@ -21,12 +23,12 @@ type applied struct {
 	Running string `json:"appliedConfigHash"`
 }
 
-// known reports whether the gateway told.
+// known reports whether the gateway sent both hashes.
 func (a applied) known() bool { return a.OnDisk != "" && a.Running != "" }
 
 func (a applied) drifted() bool { return a.known() && a.OnDisk != a.Running }
 
-// issue is the first thing wrong with the file, in a few words.
+// issue returns the first mistake in the file, in a few words.
 func (a applied) issue() string {
 	if len(a.Issues) == 0 {
 		return "the file is not valid"
@@ -37,59 +39,68 @@ func (a applied) issue() string {
 	return a.Issues[0].Message
 }
 
-// reload makes the gateway run what is on disk, and says honestly how
-// (BEHAVIOUR E). A non-nil return ends the generation: applied by restart.
-func (g *generation) reload(ctx context.Context, s *rpc.Session, c command) error {
+// reload makes the gateway use the configuration on disk, and answers how that was done
+// (BEHAVIOUR E). A non-nil return ends the generation, so that a restart applies the
+// configuration.
+func (c *connection) reload(cmd command) error {
 	answer := func(r Result, format string, args ...any) {
-		c.reply(Answer{Result: r, Message: fmt.Sprintf(format, args...)}, nil)
+		cmd.reply(Answer{Result: r, Message: fmt.Sprintf(format, args...)}, nil)
 	}
-	policy, err := g.host.GatewayConfig()
+	e, err := c.readGateway(c.work)
+	policy := e.Reload
 	if err != nil {
-		g.log.Warn("reading the gateway's configuration failed; reloading with its defaults", "err", err)
+		c.log.Warn("reading the gateway's configuration failed; reloading with its defaults", "err", err)
+		policy = openclaw.DefaultReload()
 	}
-	edited := err != nil || policy.ModTime.After(g.bootAt)
-	if connected := time.Since(g.connectedAt); connected < g.p.ReloadTooSoon && !edited {
-		answer(ResultNothingToDo, "The gateway started %d s ago and has read its configuration then.", int(connected.Seconds()))
+	edited := err != nil || e.File.Changed.After(c.boot)
+	if connected := time.Since(c.began); connected < c.p.ReloadTooSoon && !edited {
+		answer(ResultNothingToDo, "clawtray has been connected for %d s, and the configuration has not changed since the gateway started.", int(connected.Seconds()))
 		return nil
 	}
-	if policy.ReloadMode == "off" || policy.ReloadMode == "restart" || !s.Supports("config.get") {
-		return g.restart(ctx, s, c)
+	if mode := policy.Mode.Value; mode == "off" || mode == "restart" || !c.s.Supports("config.get") {
+		return c.restart(cmd)
 	}
-	state, err := g.config(ctx, s)
-	if ctx.Err() != nil {
-		c.again()
+	state, err := c.config(c.work, c.s)
+	if c.work.Err() != nil {
+		cmd.again()
 		return nil
 	}
 	if err != nil {
-		g.log.Warn("the gateway did not tell about its configuration", "err", err)
-		return g.restart(ctx, s, c)
+		c.log.Warn("the gateway did not tell about its configuration", "err", err)
+		return c.restart(cmd)
 	}
-	g.showDrift(state)
+	c.showDrift(state)
 	switch {
 	case !state.Valid:
-		c.reply(Answer{Result: ResultRejected, Message: "The configuration on disk is invalid: " + state.issue() + ". The gateway goes on with the last good one."},
+		cmd.reply(Answer{Result: ResultRejected, Message: "The configuration on disk is invalid: " + state.issue() + ". The gateway goes on with the last good one."},
 			Cause{Code: ConfigInvalid, Detail: state.issue()})
 		return nil
 	case state.drifted(), !state.known() && edited:
-		return g.restart(ctx, s, c)
-	case !s.Supports("secrets.reload"):
-		answer(ResultApplied, "The gateway runs the configuration on disk.")
-		return nil
+		return c.restart(cmd)
 	}
-	if err := s.Call(ctx, "secrets.reload", struct{}{}, nil); err != nil {
-		if ctx.Err() != nil {
-			c.again()
-			return nil
+	return c.reloadSecrets(cmd)
+}
+
+// reloadSecrets lets the gateway read its secrets again, if it can.
+func (c *connection) reloadSecrets(cmd command) error {
+	a := Answer{Result: ResultApplied, Message: "The gateway runs the configuration on disk."}
+	if c.s.Supports("secrets.reload") {
+		if err := c.s.Call(c.work, "secrets.reload", struct{}{}, nil); err != nil {
+			if c.work.Err() != nil {
+				cmd.again()
+				return nil
+			}
+			c.log.Warn("secrets.reload failed", "err", err)
+			return c.restart(cmd)
 		}
-		g.log.Warn("secrets.reload failed", "err", err)
-		return g.restart(ctx, s, c)
+		a.Message = "The gateway runs the configuration on disk; its secrets were read again."
 	}
-	answer(ResultApplied, "The gateway runs the configuration on disk; its secrets were read again.")
+	cmd.reply(a, nil)
 	return nil
 }
 
-// config asks the gateway about its configuration. It costs the gateway 0.3 s
-// (measured), so it is only asked when the file has changed or a person wants it.
+// config asks the gateway about its configuration. The call costs the gateway 0.3 s
+// (measured), so it is only made when the file has changed or a person wants it.
 func (g *generation) config(ctx context.Context, s *rpc.Session) (applied, error) {
 	var a applied
 	err := s.Call(ctx, "config.get", struct{}{}, &a)
@@ -99,30 +110,61 @@ func (g *generation) config(ctx context.Context, s *rpc.Session) (applied, error
 	return a, err
 }
 
-// lookAtConfig notices by itself that the file on disk is not what runs
-// (BEHAVIOUR E6). It asks the gateway only after the file has changed.
-func (g *generation) lookAtConfig(ctx context.Context, s *rpc.Session) {
-	file, err := g.host.GatewayConfig()
-	if err != nil || !file.Exists {
-		file.Hash = ""
+// lookAtConfig asks followConfig to check the configuration. Several requests before the
+// next check need only one check.
+func (c *connection) lookAtConfig() { poke(c.configs) }
+
+// followConfig checks the configuration when lookAtConfig asks for it, one check at a time,
+// until the connection ends.
+func (c *connection) followConfig() {
+	var last time.Time
+	for {
+		select {
+		case <-c.work.Done():
+			return
+		case <-c.configs:
+		}
+		if wait := configRest - time.Since(last); wait > 0 {
+			select {
+			case <-c.work.Done():
+				return
+			case <-time.After(wait):
+			}
+		}
+		last = time.Now()
+		c.compareConfig()
 	}
-	if g.drift.settled(file.Hash) || !s.Supports("config.get") {
+}
+
+// compareConfig notices that the file on disk is not the configuration that the gateway
+// uses (BEHAVIOUR E6). It asks the gateway only after the file has changed.
+func (c *connection) compareConfig() {
+	e, err := c.readGateway(c.work)
+	state := fileState(e.File)
+	if err != nil || !e.File.Exists {
+		state = ""
+	}
+	if c.drift.settled(state) || !c.s.Supports("config.get") {
 		return
 	}
-	state, err := g.config(ctx, s)
+	applied, err := c.config(c.work, c.s)
 	if err != nil {
 		return
 	}
-	// The gateway applies a change within a second or two; until both agree it is asked again.
-	g.drift.looked(file.Hash, state.Valid && !state.drifted())
-	g.showDrift(state)
+	// The gateway applies a change within two seconds. Ask again until file and gateway agree.
+	fine := applied.Valid && !applied.drifted()
+	c.drift.looked(state, fine)
+	if fine && applied.known() && c.mode == Managed && !c.plan.safe {
+		c.host.Accepted(c.work, e)
+	}
+	c.showDrift(applied)
 }
 
-// lookAtPackage notices that a start would run another OpenClaw than the one
-// that runs (PAINS P18). While npm works on the package nothing changes here.
+// lookAtPackage notices that the installed OpenClaw is not the version that runs (PAINS
+// P18). While npm replaces the package, it changes nothing.
 func (g *generation) lookAtPackage(ctx context.Context, s *rpc.Session) {
 	if g.mode != Managed {
-		return // its owner knows which one it runs
+		return // not ours: its next start is up to its owner
 	}
 	r, err := g.host.Runtime(ctx)
 	if err != nil {
@@ -159,7 +201,8 @@ func (g *generation) showDrift(a applied) {
 	})
 }
 
-// driftWatch remembers for which file the gateway said that all is well.
+// driftWatch remembers the state of the file at the last check, and whether the gateway
+// said that it uses it.
 type driftWatch struct {
 	mu   sync.Mutex
 	hash string

@@ -1,7 +1,7 @@
 package supervisor
 
 import (
-	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -12,8 +12,8 @@ import (
 	"clawtray/supervisor/openclaw"
 )
 
-// disk is the configuration as the gateway sees it. It outlives a gateway: each
-// start runs what is on disk.
+// disk is the configuration as the gateway sees it. It survives a gateway, and each start
+// uses what is on disk.
 type disk struct {
 	mu              sync.Mutex
 	onDisk, running string
@@ -29,7 +29,7 @@ func (d *disk) set(f func()) {
 	f()
 }
 
-// on makes gw answer from d, as a gateway that does not watch its file.
+// on makes gw answer from d, like a gateway that does not watch its file.
 func (d *disk) on(gw *gatewaytest.Gateway) {
 	d.set(func() { d.running = d.onDisk })
 	gw.Handle("config.get", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
@@ -47,19 +47,17 @@ func (d *disk) on(gw *gatewaytest.Gateway) {
 	})
 }
 
-// edit writes the file: the gateway does not notice.
+// edit writes the file without the gateway noticing.
 func (s *scene) edit(d *disk, version string) {
 	d.set(func() { d.onDisk = version })
-	s.host.mu.Lock()
-	defer s.host.mu.Unlock()
-	s.host.config.Exists, s.host.config.Hash, s.host.config.ModTime = true, version, time.Now()
+	s.host.edit(version, time.Now())
 }
 
-// editing is a machine whose gateways answer from d.
+// editing returns a machine whose gateways answer from d.
 func editing(d *disk, restarts bool) func(*testing.T) *fakeHost {
 	return func(t *testing.T) *fakeHost {
 		h := behaving(behaviour{listen: time.Second, restarts: restarts, setup: d.on})(t)
-		h.config = openclaw.Config{Exists: true, Hash: "v1", ReloadMode: "hybrid", Debounce: 1200 * time.Millisecond}
+		h.config.File.Hash = "v1"
 		return h
 	}
 }
@@ -95,6 +93,23 @@ func TestE4_AppliedByRestart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestE4_EveryEditOfABusyEvening: every one of many edits is applied. Restarts in place
+// that somebody asked for do not count as losses, so clawtray does not give up.
+func TestE4_EveryEditOfABusyEvening(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		for n := range 2 * DefaultPolicy().Backoff.Attempts {
+			time.Sleep(20 * time.Second)
+			s.edit(d, fmt.Sprint("v", n+2))
+			s.must(Request{Intent: Reload}, ResultAppliedByRestart)
+		}
+		if st := s.Status(); st.State != Running || st.Attempts != 0 || len(st.Incidents) != 0 || s.host.launches() != 1 {
+			t.Errorf("%d launches, status %+v", s.host.launches(), st)
+		}
+	})
 }
 
 func TestE4_Rejected(t *testing.T) {
@@ -134,7 +149,7 @@ func TestE4_NothingToDo(t *testing.T) {
 
 func TestE4_AnOldGatewayThatCannotTellIsRestartedAfterAnEdit(t *testing.T) {
 	d := newDisk()
-	d.onDisk = "" // no hashes
+	d.onDisk = "" // the gateway sends no hashes
 	play(t, editing(d, false), nil, func(s *scene) {
 		s.start()
 		time.Sleep(time.Minute)
@@ -183,7 +198,7 @@ func TestE1_ThePolicyIsTheGatewaysOwn(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			d := newDisk()
 			play(t, editing(d, true), nil, func(s *scene) {
-				s.host.config.ReloadMode = mode
+				s.host.config.Reload.Mode.Value = mode
 				s.start()
 				time.Sleep(time.Minute)
 				s.must(Request{Intent: Reload}, want)
@@ -198,7 +213,7 @@ func TestE1_UnreadableMeansTheDefaults(t *testing.T) {
 		s.start()
 		time.Sleep(time.Minute)
 		s.host.mu.Lock()
-		s.host.unreadable = errors.New("permission denied")
+		s.host.problem = &openclaw.ConfigError{Kind: openclaw.ConfigUnreadable, Path: "/state/openclaw.json"}
 		s.host.mu.Unlock()
 		began := time.Now()
 		s.must(Request{Intent: Reload}, ResultApplied)
@@ -231,7 +246,7 @@ func TestE5_ReloadsOfABurstAreOne(t *testing.T) {
 		if took := time.Since(began).Round(100 * time.Millisecond); d.reloaded != 1 || took != 1200*time.Millisecond {
 			t.Errorf("reloaded %d times after %v", d.reloaded, took)
 		}
-		s.must(Request{Intent: Reload}, ResultApplied) // another burst
+		s.must(Request{Intent: Reload}, ResultApplied) // the second burst
 		if m := s.report().Metrics; d.reloaded != 2 || m.Restarts != 0 {
 			t.Errorf("reloaded %d times, %d automatic restarts", d.reloaded, m.Restarts)
 		}
@@ -259,7 +274,7 @@ func TestE6_DriftIsNoticedWithinAMinuteAndClearsByItself(t *testing.T) {
 		if st = s.Status(); !hasReason(ReasonDrift)(st) || !st.Drift.Since.Equal(since) || s.host.launches() != 1 {
 			t.Errorf("later: %+v", st)
 		}
-		d.set(func() { d.running = "v2" }) // the gateway has applied it
+		d.set(func() { d.running = "v2" }) // the gateway has applied the edit
 		applied := time.Now()
 		s.until("its end", func(st Status) bool { return st.Health.Level == Healthy && st.Drift == Drift{} })
 		if took := time.Since(applied); took > time.Minute {

@@ -9,8 +9,8 @@ import (
 	"clawtray/rpc"
 )
 
-// Report is the status with everything that helps to understand it. It holds
-// no secrets.
+// Report is the status with the diagnostics and metrics that help to understand it. It
+// contains no secrets.
 type Report struct {
 	Status
 	UptimeMs    int64       `json:"uptimeMs"`
@@ -18,16 +18,16 @@ type Report struct {
 	Metrics     Metrics     `json:"metrics"`
 }
 
-// Diagnostics is what was observed last (BEHAVIOUR A3). It outlives connections;
-// times are zero for what never happened.
+// Diagnostics are the newest observations (BEHAVIOUR A3). They survive the end of
+// connections. Times are zero for what never happened.
 type Diagnostics struct {
 	Command string `json:"command,omitempty"` // how the gateway was started; redacted
 
-	LastAlive     time.Time `json:"lastAlive,omitzero"`      // bytes of any kind came
-	LastAliveKind string    `json:"lastAliveKind,omitempty"` // what they were, as in rpc.Stats
+	LastAlive     time.Time `json:"lastAlive,omitzero"`      // when we last received bytes
+	LastAliveKind string    `json:"lastAliveKind,omitempty"` // the kind of those bytes, as in rpc.Stats
 
-	LastRPCSuccess         time.Time `json:"lastRpcSuccess,omitzero"` // a call was answered, with an error or not
-	LastRPCFailure         time.Time `json:"lastRpcFailure,omitzero"` // a call failed in transport
+	LastRPCSuccess         time.Time `json:"lastRpcSuccess,omitzero"` // when a call was last answered, with or without an error
+	LastRPCFailure         time.Time `json:"lastRpcFailure,omitzero"` // when a call last failed without an answer
 	LastRPCFailureMethod   string    `json:"lastRpcFailureMethod,omitempty"`
 	ConsecutiveRPCFailures int       `json:"consecutiveRpcFailures"`
 
@@ -35,7 +35,7 @@ type Diagnostics struct {
 	ConsecutiveMisses    int       `json:"consecutiveMisses"`
 
 	LastClose  *Close     `json:"lastClose,omitempty"`
-	Connection Connection `json:"connection"` // the newest one
+	Connection Connection `json:"connection"` // of the newest connection
 
 	Transitions []Transition `json:"transitions"` // oldest first, at most maxTransitions
 	Startup     []string     `json:"startup,omitempty"`
@@ -45,36 +45,36 @@ type Diagnostics struct {
 // Close is how a connection ended.
 type Close struct {
 	At   time.Time `json:"at"`
-	Code int       `json:"code"` // WebSocket close code; 1006 when it just broke, 0 when we closed it
+	Code int       `json:"code"` // WebSocket close code; 1006 when the connection broke, 0 when we closed it
 	Text string    `json:"text"` // redacted
 }
 
-// Connection is what one connection has counted.
+// Connection has the counters of one connection.
 type Connection struct {
 	InFlight      int      `json:"inFlight"` // calls that wait for an answer
 	Waiting       int      `json:"waiting"`  // calls that wait for their turn
 	LateAnswers   uint64   `json:"lateAnswers"`
-	DroppedEvents uint64   `json:"droppedEvents"` // lost by slow subscribers
+	DroppedEvents uint64   `json:"droppedEvents"` // events that slow subscribers lost
 	UnknownFrames uint64   `json:"unknownFrames"`
-	LastUnknown   []string `json:"lastUnknown,omitempty"` // redacted and cut
-	DeviceToken   string   `json:"deviceToken,omitempty"` // why it could not be loaded or kept
+	LastUnknown   []string `json:"lastUnknown,omitempty"` // redacted and shortened
+	DeviceToken   string   `json:"deviceToken,omitempty"` // why the device token could not be loaded or saved; empty when it could
 }
 
-// observe takes over what a connection has seen. failed is the number of calls
-// that had failed in a row before it.
+// observe copies the statistics of a connection. failed is the number of calls in a row
+// that had failed before this connection.
 func (d *Diagnostics) observe(s rpc.Stats, failed int) {
 	if !s.LastFrame.IsZero() {
 		d.LastAlive, d.LastAliveKind = s.LastFrame, s.LastFrameKind
 	}
-	if !s.LastSuccess.IsZero() {
-		d.LastRPCSuccess, failed = s.LastSuccess, 0
+	if !s.Calls.LastSuccess.IsZero() {
+		d.LastRPCSuccess, failed = s.Calls.LastSuccess, 0
 	}
-	if !s.LastFailure.IsZero() {
-		d.LastRPCFailure, d.LastRPCFailureMethod = s.LastFailure, s.LastFailureMethod
+	if !s.Calls.LastFailure.IsZero() {
+		d.LastRPCFailure, d.LastRPCFailureMethod = s.Calls.LastFailure, s.Calls.LastFailureMethod
 	}
-	d.ConsecutiveRPCFailures = failed + s.ConsecutiveFailures
+	d.ConsecutiveRPCFailures = failed + s.Calls.ConsecutiveFailures
 	d.ConsecutiveMisses = s.Misses
-	d.Connection = Connection{InFlight: s.InFlight, Waiting: s.Waiting, LateAnswers: s.LateAnswers,
+	d.Connection = Connection{InFlight: s.Calls.InFlight, Waiting: s.Calls.Waiting, LateAnswers: s.Calls.LateAnswers,
 		DroppedEvents: s.DroppedEvents, UnknownFrames: s.UnknownFrames, LastUnknown: s.LastUnknown}
 	if s.DeviceTokenErr != nil {
 		d.Connection.DeviceToken = s.DeviceTokenErr.Error()
@@ -88,22 +88,22 @@ type Transition struct {
 	To    State         `json:"to"`
 	Phase Phase         `json:"phase,omitempty"`
 	Cause Cause         `json:"cause,omitzero"`
-	After time.Duration `json:"afterNs"` // spent in the state or phase before
+	After time.Duration `json:"afterNs"` // time spent in the state or phase before
 }
 
 // maxTransitions is how many transitions are kept.
 const maxTransitions = 100
 
-// Metrics are counted locally and never sent anywhere (BEHAVIOUR A6).
+// Metrics are counted on this machine and never sent anywhere (BEHAVIOUR A6).
 type Metrics struct {
 	Launches           int             `json:"launches"`
 	Reconnects         int             `json:"reconnectAttempts"`
 	ReconnectSuccesses int             `json:"reconnectSuccesses"`
-	ReconnectRate      float64         `json:"reconnectRate"`               // successes per attempt; 0 before any
+	ReconnectRate      float64         `json:"reconnectRate"`               // successes per attempt; 0 before the first attempt
 	Delays             []time.Duration `json:"reconnectDelaysNs,omitempty"` // newest last, at most maxDelays
 	Restarts           int             `json:"automaticRestarts"`
 	Suppressed         int             `json:"suppressedRestarts"`
-	Reopens            time.Time       `json:"governorReopens,omitzero"` // after Suppressed rose: when another would be allowed
+	Reopens            time.Time       `json:"governorReopens,omitzero"` // when the governor allows the next restart; set when it suppressed one
 	Startup            Timing          `json:"startup"`                  // of the newest start
 }
 
@@ -123,16 +123,16 @@ type recorder struct {
 	metrics     Metrics
 	out         *Output
 	session     *rpc.Session // nil while stopped
-	failed      int          // calls in a row, before session
+	failed      int          // failed calls in a row before session began
 }
 
-// connected makes s the connection that is observed.
+// connected makes s the observed connection.
 func (r *recorder) connected(s *rpc.Session) {
 	r.disconnected()
 	r.session = s
 }
 
-// disconnected keeps what the connection saw.
+// disconnected copies the statistics of the connection before it is forgotten.
 func (r *recorder) disconnected() {
 	if r.session == nil {
 		return
@@ -141,7 +141,8 @@ func (r *recorder) disconnected() {
 	r.failed, r.session = r.diagnostics.ConsecutiveRPCFailures, nil
 }
 
-// stopped forgets what would count against the next start (BEHAVIOUR C5).
+// stopped resets the counters that would otherwise continue in the next start (BEHAVIOUR
+// C5).
 func (r *recorder) stopped() {
 	r.disconnected()
 	r.failed, r.diagnostics.ConsecutiveRPCFailures, r.diagnostics.ConsecutiveMisses = 0, 0, 0
@@ -169,13 +170,15 @@ func (r *recorder) ready(t Timing) {
 // maxDelays is how many reconnect delays are kept.
 const maxDelays = 20
 
-// decided counts what follows the end of a generation that had been ready before,
-// or is one of several starts in a row.
+// decided counts a decision about a gateway that had been ready before, and a decision to
+// give up.
 func (r *recorder) decided(d Decision, h History, o Outcome) {
 	switch {
 	case d.Verdict == StartAgain && h.EverReady:
-		r.metrics.Restarts++
-		if !o.WasReady() { // the attempt failed: this is another
+		if !o.Lost {
+			r.metrics.Restarts++
+		}
+		if !o.WasReady() { // the attempt before failed, and this is a new one
 			r.metrics.Reconnects++
 		}
 		list := append(r.metrics.Delays, d.Delay)
@@ -191,7 +194,8 @@ func (r *recorder) suppressed(reopens time.Time) {
 	r.metrics.Reopens = reopens
 }
 
-// Report returns the status with its diagnostics.
+// Report returns the status with its diagnostics. When ctx or Run ends first, the report
+// has the status only; the error is that of ctx.
 func (s *Supervisor) Report(ctx context.Context) (Report, error) {
 	got := make(chan Report, 1)
 	select {

@@ -1,21 +1,27 @@
 package supervisor
 
 import (
+	"slices"
 	"time"
 )
 
-// pending is a request that has not been answered yet.
+// pending is a request that may not have been answered yet.
 type pending struct {
 	request  Request
-	launches int       // how often the gateway had been started when it was asked for
-	failures int       // and how often it had failed
-	sent     bool      // handed to the generation
-	held     bool      // waits for the end of a burst
-	leader   *pending  // of a burst: its answer is ours
-	due      time.Time // when held ends
+	launches int           // the owner's launches when the request came
+	failures int           // the owner's failures when the request came
+	sent     bool          // the request was handed to the generation
+	held     bool          // the request waits for the end of its burst
+	leader   *pending      // the first request of the burst; its answer is the answer of this one, too
+	due      time.Time     // when held ends; zero while that is unknown
+	hurry    chan struct{} // closed when nobody wants to wait for active work any longer
 	answer   Answer
 	err      error
 	done     chan struct{}
+}
+
+func newPending(r Request) *pending {
+	return &pending{request: r, hurry: make(chan struct{}), done: make(chan struct{})}
 }
 
 func (p *pending) finish(s Status, a Answer, err error) {
@@ -30,7 +36,8 @@ func (p *pending) finish(s Status, a Answer, err error) {
 	close(p.done)
 }
 
-// take decides at once what a request changes; its answer comes from settle.
+// take does what a request changes at once. settle gives the answer when the request is
+// finished.
 func (o *owner) take(p *pending) {
 	if o.quit != nil && p.request.Intent != Quit {
 		p.finish(o.status, Answer{Result: ResultSuperseded, Message: "clawtray is quitting."}, Cause{Code: UserQuit})
@@ -38,13 +45,15 @@ func (o *owner) take(p *pending) {
 	}
 	o.log.Debug("request", "intent", p.request.Intent, "now", p.request.Now, "automatic", p.request.Automatic)
 	cause := p.request.cause()
-	p.launches, p.failures = o.status.Launches, o.failures
+	p.launches, p.failures = o.launches, o.failures
 	o.waiting = append(o.waiting, p)
 	switch p.request.Intent {
-	case Start, Retry, TakeOver, Install:
+	case Start, Retry, TakeOver, Install, LastGood, SafeStart:
 		o.start(p, cause)
+	case RestoreConfig:
+		o.restoreConfig(p)
 	case Stop:
-		o.stop(p, &order{For: "stop", Drain: o.cfg.Policy.DrainStop, Cause: cause})
+		o.stop(p, &order{For: forStop, Drain: o.cfg.Policy.DrainStop, Cause: cause})
 	case Restart, Reload:
 		if p.request.Intent == Reload {
 			o.cfg.OnReload()
@@ -57,38 +66,62 @@ func (o *owner) take(p *pending) {
 
 var userCause = map[Intent]CauseCode{
 	Start: UserStart, Stop: UserStop, Restart: UserRestart, Reload: UserReload, Retry: UserRetry, TakeOver: UserStart, Install: UserStart, Quit: UserQuit,
+	LastGood: UserStart, SafeStart: UserStart,
 }
 
-// start makes the gateway wanted. A person's start forgets earlier failures
-// (BEHAVIOUR B2); an automatic one keeps the count.
+// start makes the gateway wanted. A start by a person forgets earlier failures (BEHAVIOUR
+// B2); an automatic start keeps the count.
 func (o *owner) start(p *pending, cause Cause) {
 	o.wanted = true
 	if !p.request.Automatic {
 		o.history = History{}
 		o.status.Attempts = 0
 	}
-	if p.request.Intent == Install && (o.gen == nil || o.gen.ending) {
-		o.install, o.newest = true, o.status.Cause.Code == Downgrade
-	}
+	anew := o.plans(p)
 	switch {
 	case o.gen == nil:
 		o.retry.Stop()
 		o.status.Cause = cause
 		o.launch()
-	case o.gen.ending: // over launches again
-	case o.status.State == Running:
+	case o.gen.goesDown(): // owner.over starts the next generation when this one has ended
+	case o.gen.serves():
 		p.finish(o.status, Answer{Result: ResultAlreadyRunning, Message: "The gateway is running already."}, nil)
-	case o.status.State == Failed && (o.status.Cause.Code == AttachedGone || len(o.status.Pending) > 0):
-		o.end(&order{For: "restart", Cause: cause}) // somebody else's is gone, or other settings may help: start afresh
+	case o.gen.where.at == blocked && (anew || len(o.status.Pending) > 0): // a new process is needed; the generation checks first that it can start
+		o.forward(p)
+	case anew:
+		o.end(&order{For: forRestart, Cause: cause})
 	default:
 		poke(o.gen.retry)
 	}
 }
 
-// stop makes the gateway unwanted and ends what runs. Asked for again, the
-// ladder goes one rung down.
+// plans records what the next generation does first for this request, and reports whether
+// the request needs a new generation.
+func (o *owner) plans(p *pending) (anew bool) {
+	free := o.gen == nil || o.gen.goesDown() || o.gen.where.at == watching
+	runs := o.gen.serves()
+	if !p.request.Automatic && !runs {
+		o.safe = p.request.Intent == SafeStart
+	}
+	switch p.request.Intent {
+	case Install:
+		if free {
+			o.next.install, o.next.newest = true, o.status.Cause.Code == Downgrade
+		}
+		return free
+	case LastGood:
+		o.next.lastGood = !runs && (free || o.gen.where.at != blocked) // a running gateway has accepted the current configuration
+		return o.next.lastGood
+	case SafeStart:
+		return !runs
+	}
+	return false
+}
+
+// stop makes the gateway unwanted and winds it down.
 func (o *owner) stop(p *pending, by *order) {
-	o.wanted, o.install = false, false
+	o.wanted, o.safe, o.next = false, false, plan{}
+	o.status.Repaired = nil
 	o.retry.Stop()
 	o.supersede()
 	if p.request.Now {
@@ -101,68 +134,93 @@ func (o *owner) stop(p *pending, by *order) {
 		p.finish(o.status, Answer{Result: ResultAlreadyStopped, Message: "The gateway is stopped already."}, nil)
 	case o.gen == nil:
 		o.stopped(by.Cause)
-	case o.gen.ending:
-		poke(o.gen.rung)
+	case o.gen.goesDown():
+		o.insist(by)
 	default:
 		o.end(by)
 	}
 }
 
-// end orders the generation to end.
+// end sends the generation an order to end.
 func (o *owner) end(by *order) {
 	o.gen.ending = true
+	o.gen.down.tighten(by)
 	o.gen.cancel(by)
 }
 
-// supersede answers what a stop overrules (BEHAVIOUR C1).
+// insist gives a further order to a generation that is winding down. When the order is no
+// more final than the one before, somebody does not want to wait, so the wind-down goes on
+// to its next step.
+func (o *owner) insist(by *order) {
+	before := o.gen.down.ordered()
+	o.end(by)
+	if before != nil && by.For.finality() <= before.For.finality() {
+		o.gen.down.skip()
+	}
+}
+
+// supersede answers the requests that a stop makes pointless (BEHAVIOUR C1).
 func (o *owner) supersede() {
 	for _, p := range o.waiting {
 		switch p.request.Intent {
-		case Start, Retry, TakeOver, Install, Restart, Reload:
+		case Start, Retry, TakeOver, Install, LastGood, SafeStart, Restart, Reload:
 			p.finish(o.status, Answer{Result: ResultSuperseded, Message: "A stop came in between."}, Cause{Code: UserStop})
 		}
 	}
 }
 
-// restart forgets earlier failures when a person asks (BEHAVIOUR D3) and keeps the
-// request; settle hands it to the gateway as soon as that
-// runs. Only what cannot wait for it is done here.
+// restart handles a Restart or a Reload. When a person asks, it forgets earlier failures
+// (BEHAVIOUR D3). A running gateway gets the request later, from settle; restart does only
+// what cannot wait for that.
 func (o *owner) restart(p *pending, cause Cause) {
 	if p.request.Automatic || p.request.Intent == Reload && o.gen != nil {
 		o.hold(p)
 		return
 	}
-	o.wanted = true
+	o.wanted, o.safe = true, false
+	o.status.Repaired = nil // the person has seen it
 	o.history = o.history.cleared()
 	o.status.Attempts = 0
+	by := &order{For: forRestart, Drain: p.request.drain(o.cfg.Policy.DrainRestart), Cause: cause}
 	switch {
 	case o.gen == nil:
 		o.retry.Stop()
 		o.status.Cause = cause
 		o.launch()
-	case o.gen.ending:
-		if p.request.Now {
-			poke(o.gen.rung)
+	case o.gen.goesDown():
+		o.gen.down.tighten(by)
+	case o.gen.where.at == blocked && (o.gen.where.mode == Managed || len(o.status.Pending) > 0):
+		if o.forward(p); !p.sent { // the gateway runs, but we cannot sign in
+			o.end(&order{For: forRestart, Cause: cause})
 		}
-	case o.status.State == Failed && (o.status.Mode == Managed || len(o.status.Pending) > 0):
-		o.end(&order{For: "restart", Cause: cause}) // it runs, but keeps us out
-	case o.status.State == Failed:
+	case o.gen.where.at == blocked, o.gen.where.at == watching:
 		poke(o.gen.retry)
-	case o.status.Phase == Draining:
-		poke(o.gen.rung) // a second click: do not wait any longer
+	default:
+		o.hurry(p) // a second request means: do not wait any longer
 	}
 }
 
-// forward hands a waiting restart or reload to the gateway that runs. One asked
-// for while the gateway was starting is carried out now, once (BEHAVIOUR D1);
-// those that find another under way join it (D2).
+// hurry tells an earlier restart, if there is one, that nobody wants to wait for active
+// work any longer.
+func (o *owner) hurry(p *pending) {
+	for _, other := range o.waiting {
+		if other != p && other.sent && !closed(other.hurry) {
+			close(other.hurry)
+		}
+	}
+}
+
+// forward hands a waiting restart or reload to the running gateway. A request that came
+// while the gateway was starting is carried out now, once (BEHAVIOUR D1). settle does not
+// forward requests that can join another one (D2).
 func (o *owner) forward(p *pending) {
 	c := command{
 		intent: p.request.Intent,
 		now:    p.request.Now,
-		drain:  o.cfg.Policy.DrainRestart,
+		drain:  p.request.drain(o.cfg.Policy.DrainRestart),
 		fresh:  len(o.status.Pending) > 0,
 		cause:  p.request.cause(),
+		hurry:  p.hurry,
 		reply:  func(a Answer, err error) { o.send(func(o *owner) { p.finish(o.status, a, err) }) },
 		again:  func() { o.send(func(*owner) { p.sent = false }) },
 	}
@@ -173,7 +231,22 @@ func (o *owner) forward(p *pending) {
 	}
 }
 
-// cause is why the request's effect comes about.
+// whenIdle is the longest wait of a request that waits until the gateway is idle.
+const whenIdle = 7 * 24 * time.Hour
+
+// drain returns how long the request lets active work go on; usual is the time from the
+// settings.
+func (r Request) drain(usual time.Duration) time.Duration {
+	switch {
+	case r.Now:
+		return 0
+	case r.WhenIdle:
+		return whenIdle
+	}
+	return usual
+}
+
+// cause returns the reason that the status shows for the request.
 func (r Request) cause() Cause {
 	if r.Cause.Code != NoCause {
 		return r.Cause
@@ -182,9 +255,12 @@ func (r Request) cause() Cause {
 }
 
 func (o *owner) quitting(p *pending, cause Cause) {
-	by := &order{For: "quit", Drain: o.cfg.Policy.DrainStop, Limit: o.cfg.Policy.QuitLimit, Cause: cause}
+	by := &order{For: forQuit, Drain: p.request.drain(o.cfg.Policy.DrainStop), Limit: o.cfg.Policy.QuitLimit, Cause: cause}
+	if p.request.WhenIdle && !p.request.Now {
+		by.Limit = 0 // the steps after the wait have limits of their own
+	}
 	if cause.Code == SessionEnd {
-		by.For, by.Drain, by.Limit = "logout", 0, o.cfg.Policy.LogoutLimit
+		by.For, by.Drain, by.Limit = forLogout, 0, o.cfg.Policy.LogoutLimit
 	}
 	if o.quit == nil {
 		o.quit = p
@@ -192,16 +268,15 @@ func (o *owner) quitting(p *pending, cause Cause) {
 	o.stop(p, by)
 }
 
-// settle answers the requests whose end has come.
+// settle answers the requests that are finished and removes them. It also forwards restarts
+// and reloads to a gateway that serves now.
 func (o *owner) settle() {
 	for _, p := range o.waiting {
 		switch p.request.Intent {
-		case Start, Retry, TakeOver, Install:
+		case Start, Retry, TakeOver, Install, LastGood, SafeStart:
 			o.settleStart(p)
 		case Stop, Quit:
-			if o.gen == nil {
-				p.finish(o.status, stoppedAnswer(o.status), nil)
-			}
+			o.settleStop(p)
 		case Restart, Reload:
 			o.settleRestart(p)
 		}
@@ -221,9 +296,19 @@ func (o *owner) settle() {
 	o.waiting = kept
 }
 
+func (o *owner) settleStop(p *pending) {
+	switch {
+	case o.gen != nil:
+	case o.status.State == Failed: // some process could not be ended
+		p.finish(o.status, Answer{}, o.status.Cause)
+	default:
+		p.finish(o.status, stoppedAnswer(o.status), nil)
+	}
+}
+
 func (o *owner) settleStart(p *pending) {
 	switch {
-	case o.status.State == Running && !o.gen.ending:
+	case o.gen.serves():
 		p.finish(o.status, Answer{Result: ResultRunning, Message: "The gateway is running."}, nil)
 	case o.status.State == Failed && o.failures > p.failures:
 		p.finish(o.status, Answer{}, o.status.Cause)
@@ -233,15 +318,14 @@ func (o *owner) settleStart(p *pending) {
 }
 
 func (o *owner) settleRestart(p *pending) {
-	running := o.status.State == Running && !o.gen.ending
 	switch {
-	case running && o.status.Launches > p.launches:
+	case o.gen.serves() && o.launches > p.launches:
 		a := Answer{Result: ResultRestarted, Message: "The gateway was restarted."}
 		if p.request.Intent == Reload {
 			a = Answer{Result: ResultAppliedByRestart, Message: "The configuration was applied by a restart."}
 		}
 		p.finish(o.status, a, nil)
-	case running && !p.sent && !p.held && p.leader == nil && !o.status.Stopping():
+	case o.gen.serves() && !p.sent && !p.held && p.leader == nil && !o.performs():
 		o.forward(p)
 	case o.status.State == Failed && o.failures > p.failures:
 		p.finish(o.status, Answer{}, o.status.Cause)
@@ -250,7 +334,13 @@ func (o *owner) settleRestart(p *pending) {
 	}
 }
 
-// stoppedAnswer says what a stop left behind.
+// performs reports whether the gateway is already carrying out a restart or a reload. A
+// further request joins a restart (BEHAVIOUR D2), and is handed over after a reload.
+func (o *owner) performs() bool {
+	return slices.ContainsFunc(o.waiting, func(p *pending) bool { return p.sent && !closed(p.done) })
+}
+
+// stoppedAnswer is the answer to a finished stop.
 func stoppedAnswer(s Status) Answer {
 	if s.Mode == Attached {
 		return Answer{Result: ResultLeftRunning, Message: "clawtray let go of the gateway. Somebody else runs it, so it keeps running."}

@@ -8,7 +8,7 @@ import (
 	"clawtray/rpc/gatewaytest"
 )
 
-// ask hands in requests at the same time and returns their answers.
+// ask sends n requests at the same time and returns their answers.
 func (s *scene) ask(n int, r Request) []Answer {
 	answers := make(chan Answer, n)
 	for range n {
@@ -40,6 +40,15 @@ func TestD2_RestartsAtTheSameTimeAreOne(t *testing.T) {
 				time.Sleep(time.Minute)
 				if st := s.Status(); st.Launches != 2 || st.State != Running {
 					t.Errorf("status %+v", st)
+				}
+				asked := 0
+				for _, r := range s.host.current().gw.Received() {
+					if r.Method == restartMethod {
+						asked++
+					}
+				}
+				if asked > 1 {
+					t.Errorf("the gateway was asked %d times", asked)
 				}
 			})
 		})
@@ -77,26 +86,33 @@ func TestD4_ARestartOfAGatewayThatIsBeingRecovered(t *testing.T) {
 		s.start()
 		s.host.current().finish(Exit{Code: 1})
 		s.until("a wait", func(st Status) bool { return st.Phase == Waiting && st.Attempts == 2 })
-		s.must(Request{Intent: Restart}, ResultRestarted) // four more starts fail: more than a first start gets
+		s.must(Request{Intent: Restart}, ResultRestarted) // four more starts fail, which is more than the tries of a first start
 		if st := s.Status(); st.State != Running || s.host.launches() != 7 {
 			t.Errorf("%d launches, status %+v", s.host.launches(), st)
 		}
 	})
 }
 
+// useUpTheBudget crashes the gateway until the budget for automatic restarts is used up.
+// The returned function crashes it once more.
+func (s *scene) useUpTheBudget() (crash func()) {
+	crash = func() {
+		time.Sleep(DefaultPolicy().ReadyForLong)
+		s.now()
+		s.host.current().finish(Exit{Code: 1})
+	}
+	for range DefaultPolicy().Governor.Budget {
+		crash()
+		s.until("lost", in(Reconnecting))
+		s.until("running", in(Running))
+	}
+	return crash
+}
+
 func TestD3_AClickResetsTheBudget(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Second, restarts: true}), nil, func(s *scene) {
 		s.start()
-		crash := func() {
-			time.Sleep(DefaultPolicy().ReadyForLong)
-			s.now()
-			s.host.current().finish(Exit{Code: 1})
-		}
-		for range DefaultPolicy().Governor.Budget {
-			crash()
-			s.until("lost", in(Reconnecting))
-			s.until("running", in(Running))
-		}
+		crash := s.useUpTheBudget()
 		s.must(Request{Intent: Restart}, ResultRestarted)
 		crash()
 		if st := s.until("recovery", func(st Status) bool { return st.State != Running }); st.State != Reconnecting || st.Attempts != 1 {
@@ -151,12 +167,13 @@ func TestD5_AutomaticRestartsPassTheGovernor(t *testing.T) {
 		if m := s.report().Metrics; m.Suppressed != 1 || m.Reopens.Before(time.Now()) {
 			t.Errorf("metrics %+v", m)
 		}
-		s.must(Request{Intent: Restart}, ResultRestarted) // a person's is never suppressed
+		s.must(Request{Intent: Restart}, ResultRestarted) // a restart by a person is never suppressed
 		s.must(Request{Intent: Restart, Automatic: true}, ResultRestarted)
 	})
 }
 
-// refuses is somebody else's gateway that takes a restart request and does what do says.
+// refuses returns a machine with somebody else's gateway that handles a restart request
+// with do.
 func refuses(t *testing.T, do func(*gatewaytest.Gateway) (any, *gatewaytest.Error)) func(*testing.T) *fakeHost {
 	return func(t *testing.T) *fakeHost {
 		h := visited(t)
@@ -209,7 +226,7 @@ func TestD_ARestartRequestLostWithItsConnectionIsAskedAgain(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Second, setup: func(gw *gatewaytest.Gateway) {
 		gw.Handle("gateway.restart.request", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
 			if asked++; asked == 1 {
-				time.AfterFunc(time.Second, func() { gw.CloseAll(1006, "") }) // and no restart
+				time.AfterFunc(time.Second, func() { gw.CloseAll(1006, "") }) // the connection breaks, but the gateway does not restart
 			} else {
 				time.AfterFunc(time.Second, gw.Restart)
 			}
@@ -248,7 +265,7 @@ func TestG3_ACloseAndAnExitAreOneFailure(t *testing.T) {
 	}
 }
 
-// dieSlowly closes port and sockets, and some time later the process ends.
+// dieSlowly closes port and sockets; the process ends later, after took.
 func dieSlowly(p *fakeProcess, took time.Duration) {
 	p.shut()
 	time.Sleep(took)

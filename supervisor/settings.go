@@ -2,58 +2,69 @@ package supervisor
 
 import "strconv"
 
-// Settings is what a person may change while a supervisor works.
+// Settings are what a person may change while a supervisor runs.
 type Settings struct {
-	// Policy is in force at once, as far as people can set it: the restarts that are
-	// allowed, and the time for active work.
+	// Policy takes effect at once. Only the fields that people can set are used: the number
+	// of allowed restarts, and the time for active work.
 	Policy Policy
 
-	// Port is in force from the gateway's next start on, and so is what Adopt
-	// changes. The owner calls Adopt before that start.
+	// Port is the gateway's port; 0 means the port of OpenClaw's configuration. It takes
+	// effect at the gateway's next start, together with the changes that Adopt makes. The
+	// owner calls Adopt before that start.
 	Port  int
 	Adopt func()
-	// Pending names what else than the port the next start will use and the running
-	// gateway does not. The owner calls it, too; neither may block.
+	// Pending names the other settings that take effect at the next start. The owner calls
+	// it. Adopt and Pending must not block.
 	Pending func() []string
-	// Mistakes are those of the settings file, a sentence each.
+	// NoRequests switches off asking the person.
+	NoRequests bool
+	// Mistakes are the mistakes in the settings file, one sentence each.
 	Mistakes []string
 
-	moves bool // Port is not the one in force
+	moves bool // Port differs from the current port
 }
 
-// Configure puts settings in force. It waits for [Supervisor.Run] to begin.
+// Configure applies new settings. It blocks until [Supervisor.Run] has begun.
 func (s *Supervisor) Configure(n Settings) { s.send(func(o *owner) { o.configure(n) }) }
 
 func (o *owner) configure(n Settings) {
-	// Only these are a person's; others of the policy are read beside the owner.
+	// Only these fields may change. Other goroutines read the rest of the policy without a
+	// lock.
 	p := &o.cfg.Policy
 	p.Governor.Budget, p.Governor.Window = n.Policy.Governor.Budget, n.Policy.Governor.Window
 	p.DrainStop, p.DrainRestart = n.Policy.DrainStop, n.Policy.DrainRestart
+	o.desk.take(func(p *posture) { p.asks = !n.NoRequests })
 	o.status.Pending, o.status.SettingsMistakes = n.Pending(), n.Mistakes
-	if n.moves = n.Port != o.status.Port; n.moves {
-		o.status.Pending = append([]string{"port " + strconv.Itoa(n.Port)}, o.status.Pending...)
+	if n.moves = n.Port != o.cfg.Port || n.Port != 0 && n.Port != o.status.Port; n.moves {
+		what := "port of OpenClaw's configuration"
+		if n.Port != 0 {
+			what = "port " + strconv.Itoa(n.Port)
+		}
+		o.status.Pending = append([]string{what}, o.status.Pending...)
 	}
 	o.settings = &n
 	if o.gen == nil || len(o.status.Pending) == 0 {
-		o.adopt()
+		o.useSettings()
 	}
 	o.status.Health = o.status.withSettings()
 }
 
-// adopt makes the newest settings those of the gateway that is started next. None
-// runs, or they are no others for it.
-func (o *owner) adopt() {
+// useSettings makes the newest settings take effect for the next start. Call it only when no
+// gateway runs, or when the new settings do not affect the running one.
+func (o *owner) useSettings() {
 	if o.settings == nil {
 		return
 	}
 	o.settings.Adopt()
 	if o.settings.moves {
-		o.cfg.Port, o.status.Port = o.settings.Port, o.settings.Port
+		if o.cfg.Port = o.settings.Port; o.cfg.Port != 0 {
+			o.status.Port = o.cfg.Port
+		}
 	}
 	o.settings, o.status.Pending = nil, nil
 }
 
-// withSettings is the health with what is to be said about the settings.
+// withSettings returns the health with the reasons about the settings.
 func (s Status) withSettings() Health {
 	h := s.Health.without(ReasonSettings, ReasonPending)
 	if len(s.SettingsMistakes) > 0 {

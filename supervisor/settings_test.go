@@ -10,7 +10,8 @@ import (
 	"clawtray/rpc/gatewaytest"
 )
 
-// changed are settings that wait for the gateway's next start, as main makes them.
+// changed returns settings that take effect at the gateway's next start, as package
+// settings makes them.
 func changed(adopted *atomic.Int32) Settings {
 	before := adopted.Load()
 	return Settings{Policy: DefaultPolicy(), Port: 19000, Adopt: func() { adopted.Add(1) },
@@ -30,9 +31,9 @@ func reasons(s Status) string {
 	return strings.Join(codes, "\n")
 }
 
-// TestSettingsWaitForTheNextStart: what a running gateway cannot take over is
-// said, and a restart then is one with a new process, although the gateway could
-// restart in place.
+// TestSettingsWaitForTheNextStart: the status names the settings that the running gateway
+// cannot take over. A restart then uses a new process, although the gateway could restart
+// in place.
 func TestSettingsWaitForTheNextStart(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Second, restarts: true}), nil, func(s *scene) {
 		var adopted atomic.Int32
@@ -69,8 +70,8 @@ func TestSettingsOfAStoppedGatewayAreAdoptedAtOnce(t *testing.T) {
 	})
 }
 
-// TestARetryWithNewSettingsStartsAfresh: a new token helps a gateway that refuses
-// the old one, be it ours or not.
+// TestARetryWithNewSettingsStartsAfresh: a retry uses a new token when the gateway has
+// refused the old one, for our own gateway and for somebody else's.
 func TestARetryWithNewSettingsStartsAfresh(t *testing.T) {
 	refuses := behaviour{listen: time.Second, setup: func(gw *gatewaytest.Gateway) { gw.SetToken("another") }}
 	play(t, behaving(refuses, behaviour{listen: time.Second}), nil, func(s *scene) {
@@ -110,7 +111,7 @@ func TestMistakesInTheSettingsAreShown(t *testing.T) {
 	})
 }
 
-// TestPolicyIsInForceAtOnce: for the gateway that runs, too.
+// TestPolicyIsInForceAtOnce: a changed policy also applies to the running gateway.
 func TestPolicyIsInForceAtOnce(t *testing.T) {
 	aborted := make(chan string, 9)
 	play(t, behaving(behaviour{listen: time.Second, setup: func(gw *gatewaytest.Gateway) { busy(gw, aborted) }}), nil, func(s *scene) {
@@ -131,7 +132,8 @@ func TestPolicyIsInForceAtOnce(t *testing.T) {
 	})
 }
 
-// TestAReloadLooksAtTheSettings: what reads them is told.
+// TestAReloadLooksAtTheSettings: a reload calls OnReload, so that the settings are read
+// again.
 func TestAReloadLooksAtTheSettings(t *testing.T) {
 	var asked atomic.Int32
 	play(t, healthy, func(c *Config) { c.OnReload = func() { asked.Add(1) } }, func(s *scene) {
@@ -143,8 +145,8 @@ func TestAReloadLooksAtTheSettings(t *testing.T) {
 	})
 }
 
-// TestSettingsDoNotMoveTheGatewayBack: who orders another port while settings
-// wait for a start is not overruled by the port they do not change.
+// TestSettingsDoNotMoveTheGatewayBack: when a person chooses another port while settings
+// wait for a start, the unchanged port in those settings must not undo that.
 func TestSettingsDoNotMoveTheGatewayBack(t *testing.T) {
 	play(t, healthy, nil, func(s *scene) {
 		var adopted atomic.Int32

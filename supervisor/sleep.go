@@ -8,23 +8,22 @@ import (
 	"clawtray/rpc"
 )
 
-// sleptAtLeast is the step of the wall clock against the monotonic one that
-// counts as sleep, and how much later than due a look has to be. The monotonic
-// clock stands still in suspend on Linux and macOS and goes on on Windows; a
-// clock that was set, or a machine that starved us, looks the same, and is
-// treated the same, which is harmless (PAINS P9).
+// sleptAtLeast is the difference between the wall clock and the monotonic clock that counts
+// as sleep. It is also how late a look must be to count as sleep. The second rule is needed
+// because the monotonic clock stands still in suspend on Linux and macOS, but continues on
+// Windows. A clock that was set, or a machine that gave us no CPU time, looks the same and
+// is treated the same, which is harmless (PAINS P9).
 const sleptAtLeast = 20 * time.Second
 
-// gap notices jumps of the wall clock. The zero value takes its first look for
-// the start.
+// gap notices jumps of the wall clock. The first look only records the time.
 type gap struct {
 	wall time.Time
 	mono time.Duration
 }
 
-// look compares two looks that are at most due apart, unless the machine slept.
-// wall is read without its monotonic part; mono is the time since any fixed
-// moment on the monotonic clock.
+// look compares this look with the one before and returns how long the machine slept, or 0.
+// Without sleep, two looks are at most due apart. wall is read without its monotonic part;
+// mono is the time on the monotonic clock since any fixed moment.
 func (g *gap) look(wall time.Time, mono, due time.Duration) (slept time.Duration) {
 	wall = wall.Round(0)
 	if !g.wall.IsZero() {
@@ -38,16 +37,17 @@ func (g *gap) look(wall time.Time, mono, due time.Duration) (slept time.Duration
 	return slept
 }
 
-// watchClock keeps the beat and tells the owner when the machine has slept, until
-// ctx ends. logind, where there is one, says it at once.
+// watchClock makes the beat regular and tells the owner when the machine has slept, until
+// ctx ends. Where logind runs, it reports sleep at once.
 //
-// The gateway is not told beforehand: gateway.suspend.prepare (from OpenClaw
-// 2026.8 on) is for hosts that freeze one process. It is refused whenever
-// anything is active, and an idle gateway loses nothing in its sleep.
+// The gateway is not told before sleep: gateway.suspend.prepare (from OpenClaw 2026.8 on)
+// is for hosts that freeze one process. It is refused while anything is active, and an idle
+// gateway loses nothing by sleeping.
 func (s *Supervisor) watchClock(ctx context.Context) {
 	began := time.Now()
 	var g gap
-	woke := s.host.Wakes(ctx)
+	var woke <-chan struct{}
+	wakes := s.wakes(ctx)
 	due := s.cfg.Policy.Tend + beatSlack
 	for {
 		now := time.Now()
@@ -59,11 +59,13 @@ func (s *Supervisor) watchClock(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(due): // a timer set anew would wake the program at its old time, too
+		case <-time.After(due): // a new timer each time, because a timer that is reset would wake the program at its old time, too
 			s.beat.strike(0)
 			s.cfg.OnBeat()
 		case <-beat:
 			s.cfg.OnBeat()
+		case woke = <-wakes:
+			wakes = nil
 		case _, ok := <-woke:
 			if !ok {
 				woke = nil
@@ -75,25 +77,31 @@ func (s *Supervisor) watchClock(ctx context.Context) {
 	}
 }
 
-// Wakes implements Host.
-func (m *Machine) Wakes(ctx context.Context) <-chan struct{} { return watchSleep(ctx) }
+// wakes asks the system to report sleep. It does so on another goroutine, because a system
+// bus that hangs may never answer. The channel receives the result of [ProcessHost.Wakes].
+func (s *Supervisor) wakes(ctx context.Context) <-chan (<-chan struct{}) {
+	asked := make(chan (<-chan struct{}), 1)
+	go func() { asked <- s.host.Wakes(ctx) }()
+	return asked
+}
 
-// Woke says that the machine has slept. Every deadline that runs begins anew,
-// what was waiting goes on at once, the connection is checked, and for
-// Policy.WakeQuiet no failure counts and nobody is notified (BEHAVIOUR F3).
+// Woke tells the owner that the machine has slept. Every running deadline starts again,
+// waiting retries are made at once, and the connection is checked. For Policy.WakeQuiet, no
+// failure counts and nobody is notified (BEHAVIOUR F3).
 func (s *Supervisor) Woke() { s.send(func(o *owner) { o.woke(time.Now()) }) }
 
 func (o *owner) woke(now time.Time) {
 	o.quietUntil = now.Add(o.cfg.Policy.WakeQuiet)
 	switch {
 	case o.gen != nil:
+		o.gen.down.slept()
 		o.gen.awake.ring()
-	case o.status.Phase == Waiting:
+	case o.wanted: // the gateway waits for its next start
 		o.retry.Reset(0)
 	}
 }
 
-// alarm tells everybody who waits in a generation that the machine has slept.
+// alarm wakes all goroutines that wait for it, each time it rings.
 type alarm struct {
 	mu sync.Mutex
 	c  chan struct{}
@@ -101,7 +109,7 @@ type alarm struct {
 
 func newAlarm() *alarm { return &alarm{c: make(chan struct{})} }
 
-// C is closed when the alarm rings next.
+// C returns a channel that is closed when the alarm rings next.
 func (a *alarm) C() <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -115,7 +123,8 @@ func (a *alarm) ring() {
 	a.c = make(chan struct{})
 }
 
-// timeout is context.WithTimeout in time awake: sleep makes it begin anew.
+// timeout is context.WithTimeout that counts only time awake: after a sleep the time starts
+// again.
 func (g *generation) timeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	g.helpers.Go(func() {
@@ -133,8 +142,8 @@ func (g *generation) timeout(ctx context.Context, d time.Duration) (context.Cont
 	return ctx, func() { cancel(nil) }
 }
 
-// checkAfterSleep drops a connection that did not survive the sleep, so that
-// serve makes a new one to the same process at once.
+// checkAfterSleep closes a connection that did not survive the sleep, so that a new one to
+// the same process is made at once.
 func (g *generation) checkAfterSleep(ctx context.Context, s *rpc.Session) {
 	ctx, cancel := context.WithTimeout(ctx, g.p.VerifyTimeout)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"clawtray/supervisor/openclaw"
 )
 
-// traced is a machine that notes what it is asked for, in order.
+// traced is a machine that records the calls of its methods in sequence.
 type traced struct {
 	*fakeHost
 	asked []string
@@ -56,7 +56,8 @@ func TestB5_FirstOurOwnThenThePortThenSpawn(t *testing.T) {
 	})
 }
 
-// A start is superseded at each of its phases: no trouble is told, nothing is left.
+// B5: a start can be superseded in each of its phases. No trouble is reported, and nothing
+// is left.
 func TestB5_SupersededSilentlyAtEachPhase(t *testing.T) {
 	slow := behaviour{listen: 10 * time.Second, sidecars: 10 * time.Second}
 	for phase, after := range map[Phase]time.Duration{Spawned: time.Second, Sidecars: 15 * time.Second} {
@@ -113,7 +114,7 @@ func TestB2_APersonsStartForgetsAnAutomaticOneDoesNot(t *testing.T) {
 					t.Errorf("after %v: %+v", time.Since(asked), st)
 				}
 				n := s.host.launches()
-				time.Sleep(50 * time.Second) // the retry it replaced does not come, too
+				time.Sleep(50 * time.Second) // the replaced retry does not happen in addition
 				if s.host.launches() > n+1 {
 					t.Errorf("%d launches, %d before", s.host.launches(), n)
 				}
@@ -154,7 +155,7 @@ func TestH3_ASupersededRetryDoesNothing(t *testing.T) {
 	})
 }
 
-// orphan leaves a gateway of an earlier run on the machine.
+// orphan returns a machine with a gateway of an earlier run.
 func orphan(b behaviour, minutes int) func(*testing.T) *fakeHost {
 	return func(t *testing.T) *fakeHost {
 		h := newFakeHost(t, func(n int) behaviour {
@@ -163,7 +164,7 @@ func orphan(b behaviour, minutes int) func(*testing.T) *fakeHost {
 			}
 			return behaviour{listen: time.Second}
 		})
-		p, _ := h.Launch(context.Background(), openclaw.Runtime{Version: "2026.9.6"}, Spawn{Token: testToken})
+		p, _ := h.Launch(context.Background(), openclaw.Runtime{Version: "2026.9.6"}, Spawn{Port: testPort})
 		h.orphan = p
 		time.Sleep(time.Duration(minutes) * time.Minute)
 		return h
@@ -183,7 +184,7 @@ func TestM2_AHealthyOrphanIsAdoptedWithItsWorkAlive(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		s.now()
-		p.finish(Exit{Code: 1}) // from now on it is supervised like any other
+		p.finish(Exit{Code: 1}) // now it is supervised like any other gateway
 		s.until("lost", in(Reconnecting))
 		s.until("running", in(Running))
 		if s.host.launches() != 2 {
@@ -235,7 +236,7 @@ func TestC6_WhatHasEndedIsNotSignalled(t *testing.T) {
 		s.until("its end", in(Reconnecting))
 		s.must(Request{Intent: Stop}, ResultStopped)
 		s.must(Request{Intent: Stop}, ResultAlreadyStopped)
-		// The system may have given its pid to somebody else.
+		// The system may have given its pid to another process.
 		if p.terminated != 0 || p.killed != 0 || !p.released {
 			t.Errorf("terminated %d times, killed %d times, released %v", p.terminated, p.killed, p.released)
 		}
@@ -285,7 +286,7 @@ func TestC6_NothingButOurChildIsEverEnded(t *testing.T) {
 				}
 				if g := s.host.stranger; g != nil {
 					for _, r := range g.Received() {
-						if r.Method != "connect" && r.Method != "health" && r.Method != "config.get" {
+						if !slices.Contains([]string{"connect", "health", "config.get", "channels.status", "gateway.restart.preflight"}, r.Method) {
 							t.Errorf("it was asked %s", r.Method)
 						}
 					}
@@ -315,7 +316,7 @@ func TestM1_AGatewayOfAnotherUserGetsNoSecret(t *testing.T) {
 	}
 }
 
-// K4: whoever takes the port while our gateway is on its way gets no secret.
+// K4: a program that takes the port while our gateway is starting gets no secret.
 func TestK4_AStrangerInTheGatewaysPlaceGetsNoSecret(t *testing.T) {
 	for name, c := range map[string]struct {
 		hide func(*fakeHost)

@@ -4,37 +4,40 @@ import (
 	"time"
 )
 
-// State is what the gateway is doing, in one word.
+// State is the main state of the gateway.
 type State string
 
-// The states. Running means all four Facts hold; a state older than its evidence is never kept.
+// The states. Running means that all four Facts hold. When one of them no longer holds, the
+// state changes at once.
 const (
-	Stopped      State = "stopped"      // nothing of ours runs, and nothing will be started by itself
-	Starting     State = "starting"     // a generation is on its way to ready
+	Stopped      State = "stopped"      // nothing of ours runs, and nothing starts by itself
+	Starting     State = "starting"     // a generation is starting the gateway
 	Running      State = "running"      // ready: process, port, protocol and RPC are alive
-	Reconnecting State = "reconnecting" // it was lost; recovery is under way or waiting for its next attempt
-	Failed       State = "error"        // recovery ended; a person has to act (Cause says how)
+	Reconnecting State = "reconnecting" // the gateway was lost; clawtray tries to bring it back or waits for the next attempt
+	Failed       State = "error"        // clawtray gave up; Cause says what a person has to do
 )
 
-// Phase is the step inside a state, for a person who waits.
+// Phase is the step within a state, for people who wait.
 type Phase string
 
-// The phases, in the order one life of the gateway goes through them.
+// The phases, in the sequence in which one life of the gateway goes through them.
 const (
-	Idle        Phase = ""
-	Resolving   Phase = "resolving"   // looking for Node and OpenClaw, and for who has the port
-	Installing  Phase = "installing"  // fetching the managed runtime; Status.Install says how far
-	Upgrading   Phase = "upgrading"   // npm is replacing OpenClaw's files: waiting for them, at most a minute
-	Repairing   Phase = "repairing"   // `openclaw doctor --fix` runs
-	Spawned     Phase = "spawned"     // the process exists, its port is not open yet
-	Listening   Phase = "listening"   // the port accepts connections
-	Challenged  Phase = "challenged"  // it speaks the gateway protocol
-	Sidecars    Phase = "sidecars"    // it answers "still starting"
-	Ready       Phase = "ready"       // hello-ok
-	Draining    Phase = "draining"    // waiting for active work before a stop or restart
-	Terminating Phase = "terminating" // signalled, waiting for the end
-	Killing     Phase = "killing"     // the last rung: SIGKILL
-	Waiting     Phase = "waiting"     // between two attempts; Status.NextRetryAt says until when
+	Idle           Phase = ""
+	Resolving      Phase = "resolving"       // looking for Node and OpenClaw, and for the program that listens on the port
+	Installing     Phase = "installing"      // fetching the managed runtime; Status.Install says how far
+	Upgrading      Phase = "upgrading"       // waiting at most a minute for npm, which is replacing OpenClaw's files
+	AwaitingConfig Phase = "awaiting-config" // waiting while somebody seems to be writing OpenClaw's configuration
+	SettingUp      Phase = "setting-up"      // OpenClaw writes its first configuration
+	Repairing      Phase = "repairing"       // `openclaw doctor --fix` runs
+	Spawned        Phase = "spawned"         // the process exists, but its port is not open yet
+	Listening      Phase = "listening"       // the port accepts connections
+	Challenged     Phase = "challenged"      // the gateway has sent the first frame of its protocol
+	Sidecars       Phase = "sidecars"        // the gateway answers "still starting"
+	Ready          Phase = "ready"           // hello-ok
+	Draining       Phase = "draining"        // waiting for active work before a stop or restart
+	Terminating    Phase = "terminating"     // the process got the signal to end; waiting for its end
+	Killing        Phase = "killing"         // the last step: SIGKILL
+	Waiting        Phase = "waiting"         // waiting for the next attempt; Status.NextRetryAt says until when
 )
 
 // Mode says whose gateway it is (BEHAVIOUR M1).
@@ -43,16 +46,15 @@ type Mode string
 // The modes.
 const (
 	NoMode   Mode = ""
-	Managed  Mode = "managed"  // our own child (or an adopted one): we start and stop it
-	Attached Mode = "attached" // somebody else runs it: we talk to it, and never kill it
-	Conflict Mode = "conflict" // something that is not a gateway has the port
+	Managed  Mode = "managed"  // our own child, or an adopted one: we start and stop it
+	Attached Mode = "attached" // somebody else runs it: we connect to it, but never end it
+	Conflict Mode = "conflict" // we cannot use the port, because another program listens there
 )
 
-// Status is one immutable picture of the gateway. Values handed out are never
-// changed afterwards, slices included. Times are wall-clock; the zero time
-// means "not yet" or "does not apply".
+// Status describes the gateway at one moment. Published values never change, slices
+// included. Times are wall-clock times; the zero time means "not yet" or "does not apply".
 type Status struct {
-	Seq   uint64    `json:"seq"` // rises by one with every published value
+	Seq   uint64    `json:"seq"` // increases by one with every published value
 	State State     `json:"state"`
 	Since time.Time `json:"since"` // when State last changed
 
@@ -60,50 +62,69 @@ type Status struct {
 	PhaseSince time.Time `json:"phaseSince,omitzero"` // when Phase or State last changed
 
 	Mode  Mode  `json:"mode,omitempty"`
-	Cause Cause `json:"cause,omitzero"` // why it is in this state
+	Cause Cause `json:"cause,omitzero"` // why the gateway is in this state
 
-	Port           int       `json:"port"`
+	Port           int       `json:"port"` // 0 until it is known
 	PID            int       `json:"pid,omitempty"`
-	StartedAt      time.Time `json:"startedAt,omitzero"` // of the process
+	StartedAt      time.Time `json:"startedAt,omitzero"` // when the process started
 	ConnectedAt    time.Time `json:"connectedAt,omitzero"`
 	GatewayVersion string    `json:"gatewayVersion,omitempty"` // from hello-ok, else from the installed package
 	GatewayReady   bool      `json:"gatewayReady"`
 
-	// StoppingFor is set while the ladder goes down: "stop", "restart" or "quit".
+	// StoppingFor is set during a wind-down that was ordered: "stop", "restart", "quit" or
+	// "logout".
 	StoppingFor string `json:"stoppingFor,omitempty"`
-	// ActiveWork counts what the gateway is busy with while Draining; -1 is unknown.
+	// ActiveWork is how many pieces of work the gateway has while Draining; -1 when that is
+	// unknown.
 	ActiveWork int `json:"activeWork,omitempty"`
-	// Deadline is when the current phase gives up waiting (drain, terminate).
+	// Deadline is when the current phase stops waiting (Draining, Terminating).
 	Deadline time.Time `json:"deadline,omitzero"`
 
-	Launches    int        `json:"launches"`             // starts of the gateway by or under this clawtray, restarts in place included
-	Attempts    int        `json:"reconnectAttempts"`    // since the gateway was last ready for good
-	MaxAttempts int        `json:"maxReconnectAttempts"` // after these: Failed
-	NextRetryAt time.Time  `json:"nextRetryAt,omitzero"` // while Waiting
-	LastLine    string     `json:"lastLine,omitempty"`   // newest meaningful output line while starting
-	SlowStart   bool       `json:"slowStart,omitempty"`  // the soft start limit has passed (BEHAVIOUR B6)
-	Error       string     `json:"error,omitempty"`      // Cause as one sentence, when State is Failed
+	Launches    int        `json:"launches"`             // how often the gateway was started during this run of clawtray, restarts in place included
+	Attempts    int        `json:"reconnectAttempts"`    // since the gateway last stayed ready for Policy.Forgive
+	MaxAttempts int        `json:"maxReconnectAttempts"` // after so many Attempts the State becomes Failed
+	NextRetryAt time.Time  `json:"nextRetryAt,omitzero"` // set while the phase is Waiting
+	LastLine    string     `json:"lastLine,omitempty"`   // newest meaningful line of output while the gateway starts
+	SlowStart   bool       `json:"slowStart,omitempty"`  // the start takes longer than Policy.SoftStart (BEHAVIOUR B6)
+	Error       string     `json:"error,omitempty"`      // Cause in sentences, when State is Failed
 	Facts       Facts      `json:"facts"`                // BEHAVIOUR F4
 	Health      Health     `json:"health"`               // BEHAVIOUR A4
 	Drift       Drift      `json:"drift,omitzero"`       // BEHAVIOUR E6
 	Incidents   []Incident `json:"incidents,omitempty"`  // newest first, at most MaxIncidents
 
-	// Missing is what a check beside the start found wanting (BEHAVIOUR B4).
+	// Waiting is how many requests wait for a person's answer (BEHAVIOUR R1, R2).
+	Waiting int `json:"waiting,omitempty"`
+	// Activity is what the gateway is doing now (BEHAVIOUR R4).
+	Activity Activity `json:"activity,omitzero"`
+	// Channels are the chat channels that are set up, in the gateway's sequence (BEHAVIOUR
+	// R3).
+	Channels []Channel `json:"channels,omitempty"`
+	// Missing names programs that OpenClaw's skills need and that this computer lacks
+	// (BEHAVIOUR B4).
 	Missing []string `json:"missing,omitempty"`
-	// SettingsMistakes are those of clawtray's settings file, a sentence each.
+	// SettingsMistakes are the mistakes in clawtray's settings file, one sentence each.
 	SettingsMistakes []string `json:"settingsMistakes,omitempty"`
-	// Pending names the settings that the gateway's next start uses, and the running one does not.
+	// Pending names the settings that take effect at the gateway's next start.
 	Pending []string `json:"pending,omitempty"`
-	// InstalledVersion is set when the package on disk is not the version that runs (PAINS P18).
+	// InstalledVersion is the version of the installed package when the gateway runs
+	// another one; else empty (PAINS P18).
 	InstalledVersion string `json:"installedVersion,omitempty"`
-	// Install is the progress of the managed runtime while Installing.
+	// FirstRun says that OpenClaw had no configuration and has written its first one during
+	// this run of clawtray.
+	FirstRun bool `json:"firstRun,omitempty"`
+	// Repaired is what OpenClaw's doctor changed in the configuration. It is set until a
+	// person undoes that, or stops or restarts the gateway.
+	Repaired *Repaired `json:"repaired,omitempty"`
+	// Install is the progress of the installation of the managed runtime while the phase is
+	// Installing.
 	Install *InstallProgress `json:"install,omitempty"`
 }
 
-// MaxIncidents is how many incidents a Status carries.
+// MaxIncidents is the maximum number of incidents in a Status.
 const MaxIncidents = 10
 
-// Uptime is how long the gateway process has been alive at now; zero without a process.
+// Uptime returns how long the gateway's process has been running at now; zero when there is
+// no process.
 func (s Status) Uptime(now time.Time) time.Duration {
 	if s.PID == 0 || s.StartedAt.IsZero() {
 		return 0
@@ -111,10 +132,10 @@ func (s Status) Uptime(now time.Time) time.Duration {
 	return max(0, now.Sub(s.StartedAt)) // the clock may have been set back
 }
 
-// Stopping reports whether the stop ladder is under way.
+// Stopping reports whether an ordered wind-down is under way.
 func (s Status) Stopping() bool { return s.StoppingFor != "" }
 
-// Facts are four separate observations; only together they mean running.
+// Facts are four separate observations. The gateway is running only when all of them hold.
 type Facts struct {
 	ProcessAlive  bool `json:"processAlive"`
 	PortOpen      bool `json:"portOpen"`
@@ -122,17 +143,17 @@ type Facts struct {
 	RPCAlive      bool `json:"rpcAlive"`
 }
 
-// All reports whether every fact holds. An attached gateway's process is
-// counted as alive while its socket is.
+// All reports whether every fact holds. The process of an attached gateway counts as alive
+// while we are connected to it.
 func (f Facts) All() bool { return f.ProcessAlive && f.PortOpen && f.ProtocolAlive && f.RPCAlive }
 
-// Health is how well a running gateway does.
+// Health says how well a running gateway works.
 type Health struct {
 	Level   Level    `json:"level,omitempty"`
 	Reasons []Reason `json:"reasons,omitempty"` // worst first
 }
 
-// Level is the worst of the reasons.
+// Level is a degree of health. The level of a Health is that of its worst reason.
 type Level string
 
 // The levels.
@@ -142,15 +163,16 @@ const (
 	Unresponsive Level = "unresponsive"
 )
 
-// Reason is one thing that is not as it should be.
+// Reason is one problem of the gateway.
 type Reason struct {
 	Code     ReasonCode `json:"code"`
 	Severity Level      `json:"severity"` // Degraded or Unresponsive
 	Detail   string     `json:"detail,omitempty"`
 	Text     string     `json:"text"` // the sentence, in English
+	Since    time.Time  `json:"since,omitzero"`
 }
 
-// ReasonCode is stable: programs and translations key on it.
+// ReasonCode is the stable name of a reason. Programs and translations depend on it.
 type ReasonCode string
 
 // The reasons.
@@ -158,49 +180,44 @@ const (
 	ReasonNotRunning      ReasonCode = "not-running"
 	ReasonHeartbeatMissed ReasonCode = "heartbeat-missed"
 	ReasonVerifying       ReasonCode = "verifying"
-	ReasonBusy            ReasonCode = "busy" // event loop pressure: silent but burning CPU
+	ReasonBusy            ReasonCode = "busy" // silent, but its process uses CPU
 	ReasonRPCTimeouts     ReasonCode = "rpc-timeouts"
 	ReasonChannels        ReasonCode = "channels"
-	ReasonSafeMode        ReasonCode = "channels-suppressed" // the gateway's own crash-loop breaker (BEHAVIOUR B10)
+	ReasonSafeMode        ReasonCode = "channels-suppressed" // the gateway's crash breaker keeps its channels off (BEHAVIOUR B10)
 	ReasonEventLoop       ReasonCode = "event-loop"
 	ReasonDrift           ReasonCode = "config-drift"
-	ReasonConfigInvalid   ReasonCode = "config-invalid" // on disk, while the last good one runs
+	ReasonConfigInvalid   ReasonCode = "config-invalid" // the file on disk is invalid; the gateway uses the last good configuration
 	ReasonIdentity        ReasonCode = "identity"       // device identity replaced or unreadable (BEHAVIOUR B3)
-	ReasonEnvironment     ReasonCode = "environment"    // a slow check found something missing (BEHAVIOUR B4)
-	ReasonUpdate          ReasonCode = "update"         // installed version differs from the running one
-	ReasonNotAnswering    ReasonCode = "not-answering"  // attached and hanging: not ours to restart
-	ReasonNoRPC           ReasonCode = "no-rpc"         // attached, but not signed in
-	ReasonSettings        ReasonCode = "settings"       // clawtray's own file has mistakes, which have no effect
+	ReasonEnvironment     ReasonCode = "environment"    // see Status.Missing (BEHAVIOUR B4)
+	ReasonUpdate          ReasonCode = "update"         // see Status.InstalledVersion
+	ReasonNotAnswering    ReasonCode = "not-answering"  // an attached gateway hangs, and we must not restart it
+	ReasonNoRPC           ReasonCode = "no-rpc"         // the gateway runs, but we are not signed in
+	ReasonSafeStart       ReasonCode = "safe-start"     // a person started the gateway without channels and plugins (BEHAVIOUR Q3)
+	ReasonSpace           ReasonCode = "space"          // little space is left on a disk that the gateway writes to
+	ReasonSettings        ReasonCode = "settings"       // clawtray's settings file has mistakes, which it ignores
 	ReasonPending         ReasonCode = "settings-pending"
+	ReasonLogins          ReasonCode = "model-logins" // log-ins to model providers are expired or missing (BEHAVIOUR R3)
 )
 
-// Drift says that the configuration on disk is not the one that runs.
+// Drift says that the configuration on disk is not the one that the gateway uses.
 type Drift struct {
 	Since   time.Time `json:"since"`
-	Invalid bool      `json:"invalid,omitempty"` // the file on disk was rejected
-	Detail  string    `json:"detail,omitempty"`  // the first problem, redacted
+	Invalid bool      `json:"invalid,omitempty"` // the gateway rejects the file on disk
+	Detail  string    `json:"detail,omitempty"`  // the first mistake in the file, redacted
 }
 
-// Incident is one stretch of trouble, from the first failure until the gateway
-// was ready again (or a person stopped it).
+// Incident is a period of trouble. It lasts from the first failure until the gateway is
+// ready again or a person stops it.
 type Incident struct {
-	ID       int       `json:"id"` // counts from 1 in this run of clawtray
+	ID       int       `json:"id"` // starts with 1 in each run of clawtray
 	Began    time.Time `json:"began"`
 	Ended    time.Time `json:"ended,omitzero"`
 	Cause    Cause     `json:"cause"`
-	Attempts int       `json:"attempts"` // starts it took
-	// Quiet incidents are not worth a notification: the user asked for what
-	// happened, or the machine has just woken up (BEHAVIOUR F3, L3).
+	Attempts int       `json:"attempts"` // how often the gateway was started during the incident
+	// Quiet incidents cause no notification: a person asked for what happened, or the
+	// machine has just woken up (BEHAVIOUR F3, L3).
 	Quiet bool `json:"quiet,omitempty"`
 }
 
-// Open reports whether the trouble goes on.
+// Open reports whether the incident has not ended yet.
 func (i Incident) Open() bool { return i.Ended.IsZero() }
-
-// InstallProgress is a step of fetching the managed runtime.
-type InstallProgress struct {
-	Step  string `json:"step"`            // what is being fetched: "Node 24.21.0"
-	Done  int64  `json:"done,omitempty"`  // bytes
-	Total int64  `json:"total,omitempty"` // bytes; 0 is unknown
-	Items int    `json:"items,omitempty"` // fetched by npm, which does not know how many there will be
-}

@@ -34,7 +34,7 @@ func TestA1_AStartShowsEveryPhaseAndField(t *testing.T) {
 			GatewayVersion: "2026.9.6", GatewayReady: true, Launches: 1, MaxAttempts: 10,
 			Facts: Facts{ProcessAlive: true, PortOpen: true, ProtocolAlive: true, RPCAlive: true}, Health: Health{Level: Healthy}}
 		for _, at := range []*time.Time{&st.Since, &st.PhaseSince, &st.Cause.At, &st.StartedAt, &st.ConnectedAt} {
-			*at = at.Round(100 * time.Millisecond) // between two looks
+			*at = at.Round(100 * time.Millisecond) // the exact time depends on the polls
 		}
 		if st.Health.Reasons = nil; !same(st, want) {
 			t.Errorf("got  %+v\nwant %+v", st, want)
@@ -137,7 +137,7 @@ func TestB8_TheFinalErrorSaysWhatWasTried(t *testing.T) {
 
 func TestB8_OneTryIsCountedAsOne(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Hour, dies: time.Second, exit: Exit{Code: 1}, lines: []string{"database or disk is full"}}), nil, func(s *scene) {
-		for range 2 { // a person's second start counts anew
+		for range 2 { // a second start by a person resets the count
 			if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != DiskFull || !strings.Contains(err.Error(), "Tried once on port") {
 				t.Errorf("got %v", err)
 			}
@@ -149,7 +149,7 @@ func TestC5_AStopResetsEverything(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Second, dies: 3 * time.Second, exit: Exit{Code: 1}}), nil, func(s *scene) {
 		s.start()
 		st := s.until("a third attempt", func(st Status) bool { return st.Attempts == 3 && st.State == Running })
-		s.host.current().gw.Silence(true) // a call is under way, and fails
+		s.host.current().gw.Silence(true) // a call is waiting, and fails
 		if _, err := s.Report(s.t.Context()); err != nil || st.PID == 0 {
 			t.Fatal(err)
 		}
@@ -182,7 +182,7 @@ func TestC5_AStopResetsEverything(t *testing.T) {
 func TestF4_RunningMeansAllFourFacts(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Second, sidecars: time.Second}), nil, func(s *scene) {
 		s.start()
-		// Each fact is seen alone before the next one comes.
+		// Each fact appears separately, before the next one.
 		var seen []Facts
 		for _, st := range s.trace {
 			if len(seen) == 0 || seen[len(seen)-1] != st.Facts {
@@ -201,4 +201,24 @@ func TestF4_RunningMeansAllFourFacts(t *testing.T) {
 			t.Errorf("without a connection: %+v", st.Facts)
 		}
 	})
+}
+
+// TestA1_WaitingSaysUntilWhen: a status with the phase Waiting always says until when, also
+// at the end of the wait and when an order ends it. checkTrace checks every status.
+func TestA1_WaitingSaysUntilWhen(t *testing.T) {
+	for name, end := range map[string]func(*scene){
+		"the next try": func(s *scene) { s.until("running again", in(Running)) },
+		"retry now":    func(s *scene) { s.must(Request{Intent: Retry}, ResultRunning) },
+		"stop":         func(s *scene) { s.must(Request{Intent: Stop}, ResultStopped) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, healthy, nil, func(s *scene) {
+				s.start()
+				s.now()
+				s.host.current().finish(Exit{Code: -1, Signal: "SIGKILL"})
+				s.until("waiting", func(st Status) bool { return st.Phase == Waiting })
+				end(s)
+			})
+		})
+	}
 }

@@ -62,7 +62,7 @@ func TestG2_AnAnnouncedStopIsNotDisturbed(t *testing.T) {
 		time.Sleep(time.Minute)
 		p := s.host.current()
 		n := p.gw.Connects()
-		p.Terminate() // by somebody else; its port stays open for eight seconds
+		p.Terminate(s.t.Context()) // somebody else terminates it; its port stays open for eight seconds
 		s.until("lost", in(Reconnecting))
 		st := s.until("running", in(Running))
 		if p.gw.Connects() != n || s.host.launches() != 2 || st.Incidents[0].Cause.Code != StoppedOutside {

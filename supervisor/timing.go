@@ -9,23 +9,24 @@ import (
 	"time"
 )
 
-// Timing is where the time of one start went (BEHAVIOUR A6). Each duration
-// counts from the step before it; zero means not reached.
+// Timing says how long each part of one start took (BEHAVIOUR A6). Each duration counts
+// from the end of the one before; zero means that the start has not reached it.
 type Timing struct {
 	Resolve   time.Duration `json:"resolveNs"`   // finding the runtime
-	Listen    time.Duration `json:"listenNs"`    // spawn to open port
-	Challenge time.Duration `json:"challengeNs"` // to the first word of the protocol
-	Ready     time.Duration `json:"readyNs"`     // to hello-ok
+	Listen    time.Duration `json:"listenNs"`    // from the spawn of the process to its open port
+	Challenge time.Duration `json:"challengeNs"` // to the gateway's first frame
+	Ready     time.Duration `json:"readyNs"`     // to our sign-in (hello-ok)
 	Total     time.Duration `json:"totalNs"`
 	Steps     []TraceStep   `json:"steps,omitempty"` // the gateway's own startup trace
 }
 
-// stopwatch takes the times of one start. It is safe for concurrent use: the
-// child's output is read beside the start.
+// stopwatch measures one start. It is safe for concurrent use, because the child's output
+// is read on another goroutine.
 type stopwatch struct {
 	mu                                    sync.Mutex
 	t                                     Timing
 	began, spawnedAt, listenAt, challenge time.Time
+	traced                                int // number of lines of the trace, also those that are not kept
 }
 
 // TraceStep is a line of the gateway's own startup trace.
@@ -34,7 +35,7 @@ type TraceStep struct {
 	Took time.Duration `json:"tookNs"`
 }
 
-// maxTraceSteps bounds what a talkative gateway can make us keep.
+// maxTraceSteps limits how many steps are kept.
 const maxTraceSteps = 200
 
 var traceLine = regexp.MustCompile(`startup trace: (\S+) ([0-9.]+)ms`)
@@ -87,7 +88,7 @@ func (w *stopwatch) ready() {
 	})
 }
 
-// trace takes a line of the gateway's startup trace, if it is one.
+// trace records a line when it belongs to the gateway's startup trace.
 func (w *stopwatch) trace(line string) {
 	m := traceLine.FindStringSubmatch(line)
 	if m == nil {
@@ -98,10 +99,18 @@ func (w *stopwatch) trace(line string) {
 		return
 	}
 	w.mark(func(_ time.Time, t *Timing) {
+		w.traced++
 		if len(t.Steps) < maxTraceSteps {
 			t.Steps = append(t.Steps, TraceStep{m[1], time.Duration(ms * float64(time.Millisecond))})
 		}
 	})
+}
+
+// steps returns how many steps of its startup the gateway has printed.
+func (w *stopwatch) steps() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.traced
 }
 
 func (w *stopwatch) timing() Timing {

@@ -14,20 +14,19 @@ import (
 )
 
 const (
-	// rpcTrouble is how many calls in a row go unanswered before it is said.
+	// rpcTrouble is how many calls in a row must fail before the status says so.
 	rpcTrouble = 3
-	// loadPatience is how long a gateway may be under load before it is said. Every
-	// start of a gateway is such a time (measured).
+	// loadPatience is how long a gateway must be under load before the status says so.
+	// Every gateway is under load while it starts (measured).
 	loadPatience = 30 * time.Second
-	// breakerWindow is how long a gateway that keeps its channels off waits after
-	// its start before it tries them again (measured, OpenClaw 2026.9.6; its clock
-	// for that ticks from a few seconds after the start).
+	// breakerWindow is how long after its start a gateway keeps its channels off before it
+	// tries them again. Its clock for that begins a few seconds after the start (measured,
+	// OpenClaw 2026.9.6).
 	breakerWindow = 5*time.Minute + 10*time.Second
 )
 
-// awaitReadiness follows /readyz until the gateway says that it is ready. Old
-// gateways answer with a web page: they are believed after Policy.AssumeReady
-// (BEHAVIOUR B9).
+// awaitReadiness asks /readyz until the gateway says that it is ready. Old gateways answer
+// with a web page; they count as ready after Policy.AssumeReady (BEHAVIOUR B9).
 func (g *generation) awaitReadiness(ctx context.Context, ready chan<- bool) {
 	began := time.Now()
 	for wait := fastPoll; ; wait = min(2*wait, time.Second) {
@@ -44,8 +43,8 @@ func (g *generation) awaitReadiness(ctx context.Context, ready chan<- bool) {
 	}
 }
 
-// lookAtBreaker shows whether the gateway keeps its channels off after unclean
-// ends of its own counting (BEHAVIOUR B10).
+// lookAtBreaker shows whether the gateway keeps its channels off because it has counted too
+// many crashes (BEHAVIOUR B10).
 func (g *generation) lookAtBreaker(ctx context.Context, suppressed *atomic.Bool) {
 	r, err := g.readyz(ctx)
 	if err != nil {
@@ -60,18 +59,31 @@ func (g *generation) lookAtBreaker(ctx context.Context, suppressed *atomic.Bool)
 	})
 }
 
-// safeMode says which channels are off and when that ends: at the latest when
-// the breaker has forgotten the unclean ends before this start.
+// safeMode says which channels are off and when that ends: at the latest when the breaker
+// has forgotten the crashes before this start.
 func safeMode(r rpc.Readiness, now time.Time) string {
 	text := strings.Join(r.Suppressed, ", ")
-	if left := breakerWindow - r.Uptime; left > 0 { // in full minutes, so that it stays the same
+	if left := breakerWindow - r.Uptime; left > 0 { // in full minutes, so that the text does not change at each check
 		text += now.Add(left + time.Minute).Truncate(time.Minute).Format(", until about 15:04")
 	}
 	return text
 }
 
-// untimed is a context whose end is known, but brought by somebody else, so that
-// neither it nor rpc needs a timer. Go's monitor thread would wake for one long after
+// lookAtSpace warns that a disk is nearly full (XU14, BEHAVIOUR S4).
+func (g *generation) lookAtSpace(ctx context.Context) {
+	if g.conf.IsRemote() {
+		return
+	}
+	limited, cancel := context.WithTimeout(ctx, g.p.VerifyTimeout)
+	defer cancel()
+	low := g.host.Space(limited, g.conf.Paths.StateDir)
+	if limited.Err() == nil {
+		g.tell(func(st *Status) { st.Health = st.Health.with(unless(len(low) == 0, reason(ReasonSpace, low))) })
+	}
+}
+
+// untimed is a context with a deadline but without a timer; the caller cancels it at the
+// next beat. This saves a wake-up: for a timer, Go's monitor thread would wake long after
 // the answer.
 type untimed struct {
 	context.Context
@@ -80,23 +92,23 @@ type untimed struct {
 
 func (c untimed) Deadline() (time.Time, bool) { return c.end, true }
 
-// checkRPC makes a call that every gateway answers, so that one whose frames
-// still come, but whose methods do not answer, is noticed. The call has failed
-// when over is called before there is an answer, which is to be at the next beat.
+// checkRPC makes a call that every gateway answers. So we notice a gateway that still sends
+// frames but does not answer calls. The caller calls over at the next beat; if there is no
+// answer by then, the call has failed.
 func (g *generation) checkRPC(ctx context.Context, s *rpc.Session) (over func()) {
 	limited, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
 	g.helpers.Go(func() {
 		defer close(ended)
 		defer cancel(nil)
-		if s.Stats().ConsecutiveFailures > 0 { // no longer quiet: it need not take a whole beat
+		if s.Stats().Calls.ConsecutiveFailures > 0 { // after a failure, do not wait a whole beat for the result
 			defer time.AfterFunc(g.p.VerifyTimeout, func() { cancel(context.DeadlineExceeded) }).Stop()
 		}
-		_ = s.Call(untimed{limited, time.Now().Add(g.p.Tend)}, "health", nil, nil) // how it ends is in the statistics
+		_ = s.Call(untimed{limited, time.Now().Add(g.p.Tend)}, "health", nil, nil) // the statistics of the session say how it ends
 		if ctx.Err() != nil {
 			return
 		}
-		failed := s.Stats().ConsecutiveFailures
+		failed := s.Stats().Calls.ConsecutiveFailures
 		g.tell(func(st *Status) {
 			st.Health = st.Health.without(ReasonRPCTimeouts)
 			if failed >= rpcTrouble {
@@ -110,8 +122,8 @@ func (g *generation) checkRPC(ctx context.Context, s *rpc.Session) (over func())
 	}
 }
 
-// healthReport is the part of the gateway's health event that we look at
-// (measured, OpenClaw 2026.9.6; older ones leave parts of it out).
+// healthReport is the part of the gateway's health event that we use (measured, OpenClaw
+// 2026.9.6; older versions leave out some fields).
 type healthReport struct {
 	Channels map[string]struct {
 		LastError string `json:"lastError"`
@@ -123,8 +135,8 @@ type healthReport struct {
 	} `json:"eventLoop"`
 }
 
-// showHealth takes over what the gateway says about itself. Channels in trouble
-// degrade it, they never restart it (BEHAVIOUR A4, PAINS P45).
+// showHealth shows what the gateway says about itself. Channels in trouble make it
+// degraded, but never restart it (BEHAVIOUR A4, PAINS P45).
 func (g *generation) showHealth(payload json.RawMessage) {
 	var h healthReport
 	if json.Unmarshal(payload, &h) != nil {
@@ -138,8 +150,8 @@ func (g *generation) showHealth(payload json.RawMessage) {
 	})
 }
 
-// reasons are those the report gives or, as a bare code, takes away. About what
-// it leaves out it says nothing.
+// reasons returns the reasons in the report. A Reason with only a code removes that reason.
+// For fields that the report leaves out, nothing is returned.
 func (h healthReport) reasons(redact func(string) string) []Reason {
 	var list []Reason
 	if h.Channels != nil {
@@ -159,7 +171,7 @@ func (h healthReport) reasons(redact func(string) string) []Reason {
 	return list
 }
 
-// unless is r, or what takes r away.
+// unless returns r or, when gone, a Reason that removes r's code from Health.
 func unless(gone bool, r Reason) Reason {
 	if gone {
 		return Reason{Code: r.Code}

@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// board shows the newest status to any number of observers. Values form a
-// linked list: an observer walks it at its own pace, so none misses a
-// transition and none can hold up the owner (BEHAVIOUR A2). What every
-// observer has passed is garbage.
+// board publishes the status to any number of observers. The statuses are a linked list,
+// which each observer follows at its own pace. So no observer misses a status, and none can
+// block the owner (BEHAVIOUR A2). Entries that all observers have read can be
+// garbage-collected.
 type board struct {
 	newest atomic.Pointer[posting]
 }
@@ -17,7 +17,7 @@ type board struct {
 type posting struct {
 	status Status
 	next   *posting      // set before more is closed
-	more   chan struct{} // closed when next is there
+	more   chan struct{} // closed when next is set
 }
 
 func newBoard(first Status) *board {
@@ -26,7 +26,7 @@ func newBoard(first Status) *board {
 	return b
 }
 
-// post is for the owner only.
+// post publishes a status. Only the owner calls it.
 func (b *board) post(s Status) {
 	last := b.newest.Load()
 	last.next = &posting{status: s, more: make(chan struct{})}
@@ -36,8 +36,8 @@ func (b *board) post(s Status) {
 
 func (b *board) status() Status { return b.newest.Load().status }
 
-// watch yields the newest status, then every later one in order, until ctx ends,
-// or until ended is closed and all have been seen.
+// watch yields the current status and then every later one in sequence. It ends with ctx,
+// or when ended is closed and all statuses were yielded.
 func (b *board) watch(ctx context.Context, ended <-chan struct{}) iter.Seq[Status] {
 	return func(yield func(Status) bool) {
 		p := b.newest.Load()

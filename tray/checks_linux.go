@@ -10,83 +10,90 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"clawtray/supervisor/doctor"
+	"clawtray/supervisor/words"
 )
 
 // Checks look at what this desktop offers a tray program (BEHAVIOUR L4, N4).
-// Nothing is started: a service that is not there yet stays away.
-func Checks() []doctor.Check {
+// They start nothing: D-Bus must not activate a service because we ask for it.
+func Checks(language string) []doctor.Check {
+	v := desktopVoice{words.Of(language), textsFor(language)}
 	onBus := func(look func(context.Context, *dbus.Conn) []doctor.Finding) func(context.Context) []doctor.Finding {
 		return func(ctx context.Context) []doctor.Finding {
 			conn, err := dialSessionBus(ctx)
 			if err != nil {
-				return nil // the first check says it
+				return nil // checkSessionBus reports this error
 			}
 			defer conn.Close()
 			return look(ctx, conn)
 		}
 	}
 	return []doctor.Check{
-		{Name: "session-bus", Look: checkSessionBus},
-		{Name: "tray", Look: onBus(checkHost)},
-		{Name: "notifications", Look: onBus(checkNotifications)},
-		{Name: "logind", Look: checkLogind},
+		{Name: "session-bus", Look: v.checkSessionBus},
+		{Name: "tray", Look: onBus(v.checkHost)},
+		{Name: "notifications", Look: onBus(v.checkNotifications)},
+		{Name: "logind", Look: v.checkLogind},
 	}
+}
+
+// desktopVoice is the language of the findings.
+type desktopVoice struct {
+	*words.Texts
+	tray *texts
+}
+
+// failing is a sentence that ends with an error.
+func (v desktopVoice) failing(sentence string, err error) string {
+	return fmt.Sprintf(sentence, v.Translate(err.Error()))
 }
 
 func found(name string, level doctor.Level, detail, remedy string) []doctor.Finding {
 	return []doctor.Finding{{Name: name, Level: level, Detail: detail, Remedy: remedy}}
 }
 
-func checkSessionBus(ctx context.Context) []doctor.Finding {
+func (v desktopVoice) checkSessionBus(ctx context.Context) []doctor.Finding {
 	conn, err := dialSessionBus(ctx)
 	if err != nil {
-		return found("session-bus", doctor.Warning, "none, so neither icon nor notifications: "+err.Error(),
-			"Run clawtray in a desktop session, or use `clawtray --headless` and the commands.")
+		return found("session-bus", doctor.Warning, v.failing(v.Desktop.NoBus, err), v.Desktop.NoBusRemedy)
 	}
 	defer conn.Close()
-	return found("session-bus", doctor.OK, "answers", "")
+	return found("session-bus", doctor.OK, v.Desktop.Answers, "")
 }
 
-// checkHost is about who draws the icon.
-func checkHost(ctx context.Context, conn *dbus.Conn) []doctor.Finding {
+// checkHost looks for the program that draws the icon.
+func (v desktopVoice) checkHost(ctx context.Context, conn *dbus.Conn) []doctor.Finding {
 	desktop := os.Getenv("XDG_CURRENT_DESKTOP")
-	remedy := noHostToast(&english, desktop).Body
+	remedy := noHostAdvice(ctx, conn, v.tray, desktop)
 	if desktop == "" {
-		desktop = "an unnamed desktop"
+		desktop = v.Desktop.Unnamed
 	}
 	names, err := busNames(ctx, conn, "ListNames")
 	if err != nil {
-		return found("tray", doctor.Problem, "the session bus does not answer: "+err.Error(), "Log out and in again.")
-	}
-	if slices.Contains(names, "org.gnome.Shell") {
-		if words := gnomeExtension(ctx, conn); words != "" {
-			remedy = words
-		}
+		return found("tray", doctor.Problem, v.failing(v.Desktop.BusSilent, err), v.Desktop.LogInAgain)
 	}
 	const watcher = "org.kde.StatusNotifierWatcher"
 	if !slices.Contains(names, watcher) {
-		return found("tray", doctor.Warning, "nothing shows tray icons on "+desktop, remedy)
+		return found("tray", doctor.Warning, fmt.Sprintf(v.Desktop.NoIcons, desktop), remedy)
 	}
 	var there dbus.Variant
 	err = conn.Object(watcher, "/StatusNotifierWatcher").
 		CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart, watcher, "IsStatusNotifierHostRegistered").Store(&there)
 	if err != nil {
-		return found("tray", doctor.Problem, "the tray of "+desktop+" does not answer: "+err.Error(), "Restart the panel, or log out and in again.")
+		return found("tray", doctor.Problem, fmt.Sprintf(v.Desktop.TraySilent, desktop, v.Translate(err.Error())), v.Desktop.RestartPanel)
 	}
 	if shown, _ := there.Value().(bool); !shown {
-		return found("tray", doctor.Warning, "there is a watcher for tray icons on "+desktop+", but no panel that shows them", remedy)
+		return found("tray", doctor.Warning, fmt.Sprintf(v.Desktop.NoPanel, desktop), remedy)
 	}
-	return found("tray", doctor.OK, "icons are shown on "+desktop, "")
+	return found("tray", doctor.OK, fmt.Sprintf(v.Desktop.Icons, desktop), "")
 }
 
-// gnomeExtensions show tray icons in GNOME: the original, and Ubuntu's.
+// gnomeExtensions are the GNOME extensions that show tray icons: the original and Ubuntu's.
 var gnomeExtensions = []string{"appindicatorsupport@rgcjonas.gmail.com", "ubuntu-appindicators@ubuntu.com"}
 
-// gnomeExtension says what to do about the extension; empty when it is enabled
-// or the shell does not tell.
-func gnomeExtension(ctx context.Context, conn *dbus.Conn) string {
+// gnomeExtensionOff returns the extension that is installed but not enabled; empty when
+// there is none or the shell does not tell.
+func gnomeExtensionOff(ctx context.Context, conn *dbus.Conn) string {
 	const enabled = 1.0 // org.gnome.Shell.Extensions: ENABLED, or ACTIVE from GNOME 46 on
-	installed := ""
+	off := ""
 	for _, id := range gnomeExtensions {
 		var info map[string]dbus.Variant
 		err := conn.Object("org.gnome.Shell", "/org/gnome/Shell").
@@ -100,22 +107,19 @@ func gnomeExtension(ctx context.Context, conn *dbus.Conn) string {
 		if state, _ := info["state"].Value().(float64); state == enabled {
 			return ""
 		}
-		installed = id
+		off = id
 	}
-	if installed == "" {
-		return "Install the GNOME extension " + gnomeExtensions[0] + " (in Debian and Ubuntu: gnome-shell-extension-appindicator), then log out and in."
-	}
-	return "Run `gnome-extensions enable " + installed + "`."
+	return off
 }
 
-func checkNotifications(ctx context.Context, conn *dbus.Conn) []doctor.Finding {
+func (v desktopVoice) checkNotifications(ctx context.Context, conn *dbus.Conn) []doctor.Finding {
 	const server = "org.freedesktop.Notifications"
 	names, err := busNames(ctx, conn, "ListNames")
 	if err == nil && !slices.Contains(names, server) {
 		if names, err = busNames(ctx, conn, "ListActivatableNames"); err == nil && slices.Contains(names, server) {
-			return found("notifications", doctor.OK, "shown by a program that starts when there is one", "")
+			return found("notifications", doctor.OK, v.Desktop.NotifiesOnDemand, "")
 		}
-		return found("notifications", doctor.Warning, "nothing shows notifications", "Install a notification daemon such as dunst, if you want to be told of trouble.")
+		return found("notifications", doctor.Warning, v.Desktop.NoNotifications, v.Desktop.InstallDaemon)
 	}
 	var name, vendor, version, spec string
 	if err == nil {
@@ -123,25 +127,26 @@ func checkNotifications(ctx context.Context, conn *dbus.Conn) []doctor.Finding {
 			CallWithContext(ctx, server+".GetServerInformation", dbus.FlagNoAutoStart).Store(&name, &vendor, &version, &spec)
 	}
 	if err != nil {
-		return found("notifications", doctor.Problem, "the notification server does not answer: "+err.Error(), "Restart it, or log out and in again.")
+		return found("notifications", doctor.Problem, v.failing(v.Desktop.NotificationsSilent, err), v.Desktop.RestartServer)
 	}
-	return found("notifications", doctor.OK, strings.TrimSpace("shown by "+name+" "+version), "")
+	return found("notifications", doctor.OK, fmt.Sprintf(v.Desktop.NotificationsBy, strings.TrimSpace(name+" "+version)), "")
 }
 
-// checkLogind is about sleep and logout; without logind the clock tells of sleep.
-func checkLogind(ctx context.Context) []doctor.Finding {
+// checkLogind looks for logind, which announces sleep and logout. Without it clawtray
+// notices sleep by the clock.
+func (v desktopVoice) checkLogind(ctx context.Context) []doctor.Finding {
 	const logind = "org.freedesktop.login1"
 	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
 	if err != nil {
-		return found("logind", doctor.OK, "no system bus; sleep is noticed by the clock, within half a minute", "")
+		return found("logind", doctor.OK, v.Desktop.NoSystemBus, "")
 	}
 	defer conn.Close()
 	for _, list := range []string{"ListNames", "ListActivatableNames"} {
 		if names, err := busNames(ctx, conn, list); err == nil && slices.Contains(names, logind) {
-			return found("logind", doctor.OK, "tells of sleep and logout", "")
+			return found("logind", doctor.OK, v.Desktop.Sleep, "")
 		}
 	}
-	return found("logind", doctor.OK, fmt.Sprintf("%s is not on the system bus; sleep is noticed by the clock, within half a minute", logind), "")
+	return found("logind", doctor.OK, fmt.Sprintf(v.Desktop.NoLogind, logind), "")
 }
 
 func busNames(ctx context.Context, conn *dbus.Conn, list string) (names []string, err error) {

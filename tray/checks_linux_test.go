@@ -5,21 +5,40 @@ import (
 	"testing"
 
 	"clawtray/supervisor/doctor"
+	"clawtray/supervisor/words"
+	"clawtray/supervisor/words/wordstest"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
 )
 
-// look runs the checks on a bus; desktop is what XDG_CURRENT_DESKTOP says.
+// look runs the checks on a bus; desktop is the value of XDG_CURRENT_DESKTOP.
 func look(t *testing.T, b *bus, desktop string) map[string]doctor.Finding {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", b.addr)
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", b.addr)
 	t.Setenv("XDG_CURRENT_DESKTOP", desktop)
 	found := map[string]doctor.Finding{}
-	for _, f := range doctor.Examine(t.Context(), Checks(), func(s string) string { return s }) {
+	for _, f := range doctor.Examine(t.Context(), Checks("en"), words.English.Doctor, func(s string) string { return s }) {
 		found[f.Name] = f
 	}
 	return found
+}
+
+// XT9: in Chinese no finding about the desktop is left in English.
+func TestXT9_DesktopFindingsInChinese(t *testing.T) {
+	b := startBus(t)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", b.addr)
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", b.addr)
+	t.Setenv("XDG_CURRENT_DESKTOP", "XFCE")
+	for _, comes := range []func(){func() {}, func() { b.startWatcher() }, func() { b.startNotifications() }} {
+		comes()
+		for _, f := range doctor.Examine(t.Context(), Checks("zh"), words.Chinese.Doctor, func(s string) string { return s }) {
+			detail, _, _ := strings.Cut(f.Detail, "：") // what follows are a program's words
+			if english := wordstest.English(detail + "|" + f.Remedy); english != "" {
+				t.Errorf("%s: %q is left in English: %s, %s", f.Name, english, f.Detail, f.Remedy)
+			}
+		}
+	}
 }
 
 func expectFinding(t *testing.T, f doctor.Finding, level doctor.Level, detail, remedy string) {
@@ -36,7 +55,7 @@ func TestN4_ADesktopWithEverything(t *testing.T) {
 	b.own(b.connect(), "org.freedesktop.login1")
 	got := look(t, b, "XFCE")
 	for name, f := range got {
-		if f.Level != doctor.OK && name != "notifications" { // this one's server does not tell its name
+		if f.Level != doctor.OK && name != "notifications" { // this notification server does not tell its name
 			t.Errorf("%+v", f)
 		}
 	}
@@ -68,12 +87,12 @@ func TestN4_NoSessionBus(t *testing.T) {
 	b := &bus{addr: "unix:path=" + t.TempDir() + "/none"}
 	got := look(t, b, "")
 	expectFinding(t, got["session-bus"], doctor.Warning, "neither icon nor notifications", "--headless")
-	if len(got) != 2 { // and logind
+	if len(got) != 2 { // the bus and logind
 		t.Errorf("got %+v", got)
 	}
 }
 
-// shell plays GNOME's, which knows of one extension.
+// shell acts as the GNOME shell, which knows one extension.
 type shell struct {
 	id    string
 	state float64
@@ -91,7 +110,7 @@ func TestN4_GNOMESaysWhichExtension(t *testing.T) {
 		shell  shell
 		remedy string
 	}{
-		"missing":  {shell{}, "Install the GNOME extension appindicatorsupport@rgcjonas.gmail.com"},
+		"missing":  {shell{}, "Install the extension AppIndicator"},
 		"disabled": {shell{"ubuntu-appindicators@ubuntu.com", 2}, "gnome-extensions enable ubuntu-appindicators@ubuntu.com"},
 		"enabled":  {shell{"appindicatorsupport@rgcjonas.gmail.com", 1}, "clawtray status"},
 	} {

@@ -5,4 +5,4 @@ package tray
 import "clawtray/supervisor/doctor"
 
 // Checks has nothing to look at: the tray is part of these systems.
-func Checks() []doctor.Check { return nil }
+func Checks(string) []doctor.Check { return nil }

@@ -6,17 +6,19 @@ import (
 	"clawtray/assets"
 )
 
-// surface is what a tray library can do. The real one is systray; tests count calls.
+// surface is what the driver needs of a tray library. The real one is systray; tests use
+// one that counts calls.
 type surface interface {
 	SetIcon(assets.Icon)
 	SetTooltip(string)
 	Add(parent entry, it Item) entry
 	AddSeparator()
-	// Clicks are the entries a person clicked, in order; none is lost.
-	Clicks() <-chan ID
+	// Opened receives when a person opens the menu. It is nil where the system does not
+	// tell.
+	Opened() <-chan struct{}
 }
 
-// entry is one line of a real menu; *systray.MenuItem is one.
+// entry is one line of a real menu; *systray.MenuItem implements it.
 type entry interface {
 	SetTitle(string)
 	Enable()
@@ -27,16 +29,16 @@ type entry interface {
 	Hide()
 }
 
-// driver brings a surface to show menus. The entries are made once; after that
-// only differences are applied, because each call closes the open menu on some
-// desktops, and rebuilding leaks handles on others.
+// driver shows menus on a surface. It creates the entries once and then changes only what
+// differs. Each call closes the open menu on some desktops, and creating entries again
+// leaks handles on others.
 type driver struct {
 	surface surface
 	entries map[ID]entry
 	shown   Menu
 }
 
-// build makes every entry that m has, which is every entry there ever will be.
+// build creates the entries of m. All later menus have the same entries.
 func build(s surface, m Menu) *driver {
 	d := &driver{surface: s, entries: map[ID]entry{}, shown: m}
 	s.SetIcon(m.Icon)
@@ -58,12 +60,12 @@ func (d *driver) add(parent entry, items []Item) {
 			e.Disable()
 		}
 		if it.Hidden {
-			e.Hide() // last: other calls show it again on Windows
+			e.Hide() // last, because the other calls show the entry again on Windows
 		}
 	}
 }
 
-// apply shows m. It reports whether anything differed.
+// apply shows m, and reports whether anything has changed.
 func (d *driver) apply(m Menu) bool {
 	changed := false
 	if m.Icon != d.shown.Icon {
@@ -92,8 +94,8 @@ func (d *driver) diff(old, new []Item) bool {
 	return changed
 }
 
-// update changes one entry. A hidden one is left as it is: on Windows any
-// change shows it. What it missed is made up for when it is shown.
+// update changes one entry. It does not touch a hidden entry, because on Windows any
+// change would show it. When the entry appears, it gets all its values.
 func (d *driver) update(e entry, was, now Item) bool {
 	if now.Hidden {
 		if !was.Hidden {
@@ -125,7 +127,7 @@ func set(on bool, yes, no func()) {
 	}
 }
 
-// label doubles what the system would take for a keyboard mnemonic.
+// label doubles the character that would make the next letter a keyboard mnemonic.
 func label(title string) string {
 	if mnemonic == "" {
 		return title

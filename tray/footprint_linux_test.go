@@ -2,7 +2,6 @@ package tray
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"clawtray/packaging/outside"
 	"clawtray/rpc"
 	"clawtray/supervisor"
 	"clawtray/supervisor/control"
@@ -24,20 +24,19 @@ import (
 )
 
 const (
-	settling = 330 * time.Second // from running to quiet: the menu says "for 5 min" now, and "for 10 min" later
+	settling = 330 * time.Second // time from running to quiet: then the menu says "for 5 min" and does not change until "for 10 min"
 	quiet    = time.Minute
-	minutes  = 4 // of rest: more than one, because what else the machine does shows in each
-	starts   = 7 // of which the median is reported
-	pairs    = 3 // of minutes, of which the medians are
-	// pairSettling is from one client of a gateway to the next.
+	minutes  = 4 // measured minutes of rest; several, because other work of the machine affects each of them
+	starts   = 7 // number of starts; their median is reported
+	pairs    = 3 // number of pairs of minutes; their medians are reported
+	// pairSettling is the wait between two clients of a gateway.
 	pairSettling = 20 * time.Second
-	readyTime    = 4 * time.Minute // for a real gateway on a busy machine
+	readyTime    = 4 * time.Minute // limit for a real gateway on a busy machine
 )
 
-// BenchmarkFootprint weighs the whole program in a desktop session: an Xfce
-// panel, a real gateway, connected and quiet. The goals: 15 MB of proportional
-// memory, 5 ms of CPU a minute, 0.2 wake-ups a second, 20 ms from exec to icon,
-// 12 MB on disk.
+// BenchmarkFootprint measures the whole program in a desktop session: an Xfce panel and a
+// real gateway, connected and quiet. The goals: 15 MB of proportional memory, 5 ms of CPU
+// per minute, 0.2 wake-ups per second, 20 ms from exec to icon, 12 MB on disk.
 func BenchmarkFootprint(b *testing.B) {
 	node, entry := os.Getenv("CLAWTRAY_TEST_NODE"), os.Getenv("CLAWTRAY_TEST_OPENCLAW")
 	if node == "" || entry == "" {
@@ -56,7 +55,7 @@ func BenchmarkFootprint(b *testing.B) {
 			for b.Loop() {
 				what(b)
 			}
-			b.ReportMetric(0, "ns/op") // says nothing here
+			b.ReportMetric(0, "ns/op") // meaningless here
 		})
 	}
 	measure("disk", func(b *testing.B) { b.ReportMetric(size, "disk-MB") })
@@ -65,7 +64,7 @@ func BenchmarkFootprint(b *testing.B) {
 	measure("gateway", func(b *testing.B) { program.besideSilence(node, entry) })
 }
 
-// program is clawtray, built as for a release where the Makefile runs us.
+// program is clawtray. When the Makefile runs the benchmark, it is built as for a release.
 type program struct {
 	b    *testing.B
 	d    *desktop
@@ -73,7 +72,7 @@ type program struct {
 	home string
 }
 
-// buildProgram also returns its size in MB.
+// buildProgram builds clawtray and also returns its size in MB.
 func buildProgram(b *testing.B, d *desktop) (*program, float64) {
 	p := &program{b: b, d: d, home: b.TempDir()}
 	p.path = filepath.Join(p.home, "clawtray-stripped")
@@ -92,14 +91,11 @@ func buildProgram(b *testing.B, d *desktop) (*program, float64) {
 
 // start runs clawtray with settings until the returned function is called.
 func (p *program) start(settings string) (pid int, stop func()) {
-	for name, text := range map[string]string{
+	if err := outside.WriteHome(p.home, map[string]string{
 		".config/clawtray/clawtray.toml": settings,
-		".openclaw/openclaw.json":        `{ "logging": { "level": "info" } }`, // as every user has one
-	} {
-		path := filepath.Join(p.home, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
-			p.b.Fatal(err)
-		}
+		".openclaw/openclaw.json":        `{ "gateway": { "mode": "local" }, "logging": { "level": "info" } }`, // as every user has one
+	}); err != nil {
+		p.b.Fatal(err)
 	}
 	cmd := exec.Command(p.path)
 	cmd.Env = []string{"HOME=" + p.home, "XDG_RUNTIME_DIR=" + p.home, "PATH=" + os.Getenv("PATH"), "DISPLAY=" + p.d.display, "DBUS_SESSION_BUS_ADDRESS=" + p.d.bus.addr,
@@ -113,8 +109,8 @@ func (p *program) start(settings string) (pid int, stop func()) {
 	}
 }
 
-// timeToIcon takes the time from exec until the panel has the icon. There is no
-// gateway to start, so nothing else wants the processor.
+// timeToIcon measures the time from exec until the panel has the icon. There is no gateway
+// to start, so nothing else needs the processor.
 func (p *program) timeToIcon(node string) {
 	conn := p.d.bus.connect()
 	signals := make(chan *dbus.Signal, 10)
@@ -159,11 +155,12 @@ func (p *program) atRest(node, entry string) {
 	p.b.ReportMetric(wakeups[minutes-1], "worst-wakeups/s")
 }
 
-// besideSilence compares what a gateway uses in a minute with clawtray attached
-// and with one client that only listens, in turn.
+// besideSilence compares what a gateway uses per minute with clawtray attached and with a
+// client that only listens, alternately.
 func (p *program) besideSilence(node, entry string) {
 	port := freePort(p.b)
-	launch := openclaw.Launch{Port: port, Token: "bench-token", Env: []string{"HOME=" + p.b.TempDir(), "PATH=" + os.Getenv("PATH"), "OPENCLAW_SKIP_CHANNELS=1"}}
+	launch := openclaw.Launch{Child: openclaw.Child{Args: []string{"--port", strconv.Itoa(port), "--bind", "loopback", "--allow-unconfigured"}, Set: []string{openclaw.TokenVar + "=bench-token"}},
+		Env: []string{"HOME=" + p.b.TempDir(), "PATH=" + os.Getenv("PATH"), "OPENCLAW_SKIP_CHANNELS=1"}, CacheDir: p.b.TempDir()}
 	gateway := openclaw.Runtime{Node: node, Entry: entry}.Gateway(launch).Exec(p.b.Context())
 	if err := gateway.Start(); err != nil {
 		p.b.Fatal(err)
@@ -176,7 +173,7 @@ func (p *program) besideSilence(node, entry string) {
 		look := time.NewTicker(100 * time.Millisecond)
 		defer look.Stop()
 		for {
-			s, err := rpc.Dial(ctx, rpc.Options{URL: fmt.Sprintf("ws://127.0.0.1:%d", port), Token: "bench-token", TrustPeer: true})
+			s, err := rpc.Dial(ctx, rpc.Options{Gateway: rpc.Gateway{URL: fmt.Sprintf("ws://127.0.0.1:%d", port), Trusted: true}, Credentials: rpc.Credentials{Token: "bench-token"}})
 			if err == nil {
 				return s
 			}
@@ -188,7 +185,7 @@ func (p *program) besideSilence(node, entry string) {
 		}
 	}
 	s := silent()
-	time.Sleep(6 * pairSettling) // it goes on loading for a while
+	time.Sleep(6 * pairSettling) // the gateway continues loading for a while
 	var alone, attached []float64
 	for range pairs {
 		alone = append(alone, cpuOfTree(p.b, gateway.Process.Pid))
@@ -208,13 +205,13 @@ func (p *program) besideSilence(node, entry string) {
 	p.b.ReportMetric(attached[pairs/2], "gateway-cpu-ms/min-clawtray")
 }
 
-// cpuOfTree is what a process and its children use in a quiet minute, in ms.
+// cpuOfTree returns the CPU time of a process and its children in a quiet minute, in ms.
 func cpuOfTree(b *testing.B, pid int) float64 {
 	sum := func() (d time.Duration) {
 		for todo := []int{pid}; len(todo) > 0; todo = todo[1:] {
 			d += cpuOf(b, todo[0])
 			for _, thread := range threads(b, todo[0]) {
-				text, _ := os.ReadFile(filepath.Join(thread, "children")) // it may have ended
+				text, _ := os.ReadFile(filepath.Join(thread, "children")) // the thread may have ended
 				for _, child := range strings.Fields(string(text)) {
 					n, _ := strconv.Atoi(child)
 					todo = append(todo, n)
@@ -232,7 +229,7 @@ func cpuOfTree(b *testing.B, pid int) float64 {
 func (p *program) running() {
 	ctx, cancel := context.WithTimeout(p.b.Context(), readyTime)
 	defer cancel()
-	client := control.NewClient(filepath.Join(p.home, "clawtray"))
+	client := control.NewClient(filepath.Join(p.home, ".local/state/clawtray"))
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
 	for {
@@ -247,11 +244,11 @@ func (p *program) running() {
 	}
 }
 
-// usage is what a process has used so far; memory is in MB.
+// usage is what a process has used so far. memory is in MB.
 type usage struct {
 	pss, rss, anonymous float64
 	cpu                 time.Duration
-	wakeups             int // of all its threads
+	wakeups             int // of all its threads together
 }
 
 func usageOf(t testing.TB, pid int) usage {
@@ -265,13 +262,13 @@ func usageOf(t testing.TB, pid int) usage {
 	return u
 }
 
-// cpuOf is the time on the processor of all of a process's threads.
+// cpuOf returns the CPU time of all threads of a process.
 func cpuOf(t testing.TB, pid int) (all time.Duration) {
 	t.Helper()
 	for _, thread := range threads(t, pid) {
 		text, err := os.ReadFile(filepath.Join(thread, "schedstat"))
 		if err != nil {
-			continue // it ended
+			continue // the thread has ended
 		}
 		ns, _, _ := strings.Cut(string(text), " ")
 		onCPU, err := strconv.Atoi(ns)
@@ -283,7 +280,7 @@ func cpuOf(t testing.TB, pid int) (all time.Duration) {
 	return all
 }
 
-// threads are the folders of a process's threads.
+// threads returns the /proc folders of a process's threads.
 func threads(t testing.TB, pid int) []string {
 	t.Helper()
 	list, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -17,15 +16,18 @@ import (
 	"clawtray/supervisor"
 )
 
-// fakeSurface records what a tray library is told.
+// fakeSurface records the calls of a tray library.
 type fakeSurface struct {
 	mu     sync.Mutex
 	calls  []string
 	at     []time.Time
-	clicks chan ID
+	clicks chan<- Click
+	opened chan struct{}
 }
 
-func newSurface() *fakeSurface { return &fakeSurface{clicks: make(chan ID, 10)} }
+func newSurface() *fakeSurface {
+	return &fakeSurface{opened: make(chan struct{})}
+}
 
 func (f *fakeSurface) call(format string, args ...any) {
 	f.mu.Lock()
@@ -43,10 +45,10 @@ func (f *fakeSurface) take() []string {
 	return out
 }
 
-func (f *fakeSurface) SetIcon(i assets.Icon) { f.call("icon %s", i) }
-func (f *fakeSurface) SetTooltip(s string)   { f.call("tooltip") }
-func (f *fakeSurface) AddSeparator()         {}
-func (f *fakeSurface) Clicks() <-chan ID     { return f.clicks }
+func (f *fakeSurface) SetIcon(i assets.Icon)   { f.call("icon %s", i) }
+func (f *fakeSurface) SetTooltip(s string)     { f.call("tooltip") }
+func (f *fakeSurface) AddSeparator()           {}
+func (f *fakeSurface) Opened() <-chan struct{} { return f.opened }
 func (f *fakeSurface) Add(_ entry, it Item) entry {
 	return &fakeEntry{f: f, id: it.ID}
 }
@@ -116,9 +118,13 @@ func (g *fakeGateway) Do(ctx context.Context, r supervisor.Request) (supervisor.
 	return supervisor.Answer{Message: "done: " + string(r.Intent)}, nil
 }
 
-// running is a gateway that has just become ready.
+// running returns the status of a gateway that has just become ready.
 func running() supervisor.Status {
 	return supervisor.Status{State: supervisor.Running, Since: time.Now(), Mode: supervisor.Managed, Phase: supervisor.Ready}
+}
+
+func stopped() supervisor.Status {
+	return supervisor.Status{State: supervisor.Stopped, Since: time.Now(), Cause: supervisor.Cause{Code: supervisor.UserStop}}
 }
 
 // inBubble runs a loop on a fake surface in a synctest bubble.
@@ -126,11 +132,12 @@ func inBubble(t *testing.T, g *fakeGateway, o Options, test func(*fakeSurface, *
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	o.Gateway = g
-	if o.notify == nil {
-		o.notify = func(context.Context, Toast) error { return nil }
+	if o.System.toasts == nil {
+		o.System.toasts = toastFunc(func(context.Context, Toast) error { return nil })
 	}
 	f := newSurface()
 	l := newLoop(o.withDefaults())
+	f.clicks = l.clicks
 	l.build(f)
 	ended := make(chan error, 1)
 	go func() { ended <- l.serve(ctx) }()
@@ -141,8 +148,20 @@ func inBubble(t *testing.T, g *fakeGateway, o Options, test func(*fakeSurface, *
 	<-ended
 }
 
-// A status that differs in nothing visible costs no call; a storm of changes
-// costs two updates a second (PAINS P27).
+// toastFunc is a notification server whose show is a function.
+type toastFunc func(context.Context, Toast) error
+
+func (f toastFunc) show(ctx context.Context, t Toast, _ uint32) (uint32, error) { return 0, f(ctx, t) }
+func (toastFunc) remove(context.Context, uint32) error                          { return nil }
+func (toastFunc) watch(context.Context, func(bool))                             {}
+func (toastFunc) events() <-chan toastEvent                                     { return nil }
+func (toastFunc) release()                                                      {}
+func (toastFunc) name() string                                                  { return "" }
+func (toastFunc) removeLeft(context.Context, string, uint32) error              { return nil }
+func (toastFunc) changed(context.Context) bool                                  { return false }
+
+// P27: a status without a visible difference causes no call, and many changes cause two
+// updates per second.
 func TestL2_OnlyDifferencesAtMostTwiceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(running())
@@ -164,7 +183,11 @@ func TestL2_OnlyDifferencesAtMostTwiceASecond(t *testing.T) {
 				pass(10 * time.Millisecond)
 			}
 			pass(time.Second)
-			updates := len(f.take())
+			times := map[time.Time]bool{}
+			for _, at := range f.at {
+				times[at] = true
+			}
+			updates := len(times)
 			if most := int(2*time.Since(start)/time.Second) + 1; updates == 0 || updates > most {
 				t.Errorf("%d updates, want at most %d", updates, most)
 			}
@@ -181,7 +204,7 @@ func TestL2_ClickIsAnsweredAtOnceAndAsked(t *testing.T) {
 			return supervisor.Answer{Message: "Restarted in 4 s"}, nil
 		}
 		inBubble(t, g, Options{}, func(f *fakeSurface, l *loop) {
-			f.clicks <- RestartGateway
+			f.clicks <- Click{ID: RestartGateway}
 			start := time.Now()
 			synctest.Wait()
 			if r := <-g.requests; r.Intent != supervisor.Restart {
@@ -196,7 +219,7 @@ func TestL2_ClickIsAnsweredAtOnceAndAsked(t *testing.T) {
 				t.Errorf("the answer is not shown: %q", calls)
 			}
 			pass(noteTime)
-			if calls := f.take(); !slices.Contains(calls, "note hide") {
+			if calls := f.take(); !slices.Contains(calls, "note title Port 0") {
 				t.Errorf("the note stays: %q", calls)
 			}
 		})
@@ -208,7 +231,7 @@ func TestL2_DisabledAndHiddenAreIgnored(t *testing.T) {
 		g := newGateway(supervisor.Status{State: supervisor.Stopped})
 		inBubble(t, g, Options{}, func(f *fakeSurface, l *loop) {
 			for _, id := range []ID{ReloadConfig, OpenDashboard, StatusLine, RetryNow, Help, Incidents, "unknown"} {
-				f.clicks <- id
+				f.clicks <- Click{ID: id}
 			}
 			synctest.Wait()
 			if calls := f.take(); len(calls) != 0 || len(g.requests) != 0 {
@@ -218,21 +241,24 @@ func TestL2_DisabledAndHiddenAreIgnored(t *testing.T) {
 	})
 }
 
+// neverAnswers is a gateway that still works on a request when nobody waits any more.
+func neverAnswers(ctx context.Context, _ supervisor.Request) (supervisor.Answer, error) {
+	<-ctx.Done()
+	return supervisor.Answer{}, ctx.Err()
+}
+
 func TestC4_SecondClickGoesToTheNextRung(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(running())
-		g.answer = func(ctx context.Context, r supervisor.Request) (supervisor.Answer, error) {
-			<-ctx.Done()
-			return supervisor.Answer{}, ctx.Err()
-		}
+		g.answer = neverAnswers
 		inBubble(t, g, Options{}, func(f *fakeSurface, l *loop) {
-			f.clicks <- StartStop
+			f.clicks <- Click{ID: StartStop}
 			synctest.Wait()
 			s := running()
 			s.StoppingFor, s.Phase = "stop", supervisor.Draining
 			g.send(s)
 			pass(time.Second)
-			f.clicks <- StartStop
+			f.clicks <- Click{ID: StartStop}
 			synctest.Wait()
 			first, second := <-g.requests, <-g.requests
 			if first.Intent != supervisor.Stop || first.Now || second.Intent != supervisor.Stop || !second.Now {
@@ -242,21 +268,27 @@ func TestC4_SecondClickGoesToTheNextRung(t *testing.T) {
 	})
 }
 
-// However often a person clicks, only a bounded number of clicks is worked on.
-func TestP26_ClicksAreBounded(t *testing.T) {
+// XT2: repeated clicks join the first, and Stop and Quit always arrive, whatever else is
+// running.
+func TestXT2_ClicksJoinAndStopArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(running())
-		g.answer = func(ctx context.Context, r supervisor.Request) (supervisor.Answer, error) {
-			<-ctx.Done()
-			return supervisor.Answer{}, ctx.Err()
-		}
+		g.answer = neverAnswers
 		inBubble(t, g, Options{}, func(f *fakeSurface, l *loop) {
 			for range 20 {
-				f.clicks <- RestartGateway
+				f.clicks <- Click{ID: RestartGateway}
 				synctest.Wait()
 			}
-			if len(g.requests) != maxJobs {
-				t.Errorf("%d requests", len(g.requests))
+			for _, id := range []ID{StartStop, QuitEntry} {
+				f.clicks <- Click{ID: id}
+				synctest.Wait()
+			}
+			var asked []supervisor.Intent
+			for len(g.requests) > 0 {
+				asked = append(asked, (<-g.requests).Intent)
+			}
+			if !slices.Equal(asked, []supervisor.Intent{supervisor.Restart, supervisor.Stop, supervisor.Quit}) {
+				t.Errorf("asked %v", asked)
 			}
 		})
 	})
@@ -273,7 +305,7 @@ func TestL2_QuitEndsTheTray(t *testing.T) {
 				f := newSurface()
 				l := newLoop(Options{Gateway: g}.withDefaults())
 				l.build(f)
-				f.clicks <- QuitEntry
+				l.clicks <- Click{ID: QuitEntry}
 				if err := l.serve(t.Context()); !errors.Is(err, failure) {
 					t.Errorf("ended with %v", err)
 				}
@@ -294,7 +326,8 @@ func TestL2_EndsWithTheGateway(t *testing.T) {
 	})
 }
 
-// A notification server that never answers delays nothing and holds one goroutine.
+// L3: a notification server that never answers delays nothing and blocks only one
+// goroutine.
 func TestL3_DeadNotificationServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(running())
@@ -304,15 +337,15 @@ func TestL3_DeadNotificationServer(t *testing.T) {
 			<-release
 			return nil
 		}
-		inBubble(t, g, Options{notify: dead}, func(f *fakeSurface, l *loop) {
+		inBubble(t, g, Options{System: System{toasts: toastFunc(dead)}}, func(f *fakeSurface, l *loop) {
 			for range 20 {
-				l.notifier.post(Toast{Title: "x"})
+				l.notifier.post(gatewaySlot, &Toast{Title: "x"})
 			}
 			pass(time.Minute)
 			if sent != 1 {
 				t.Errorf("%d sends under way, want 1", sent)
 			}
-			f.clicks <- RestartGateway
+			f.clicks <- Click{ID: RestartGateway}
 			synctest.Wait()
 			if len(g.requests) != 1 {
 				t.Error("the click was not handled")
@@ -326,7 +359,7 @@ func TestL3_ToastAfterLastingTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(running())
 		got := make(chan Toast, 10)
-		inBubble(t, g, Options{notify: func(_ context.Context, toast Toast) error { got <- toast; return nil }}, func(f *fakeSurface, l *loop) {
+		inBubble(t, g, Options{System: System{toasts: toastFunc(func(_ context.Context, toast Toast) error { got <- toast; return nil })}}, func(f *fakeSurface, l *loop) {
 			s := running()
 			s.State, s.Cause = supervisor.Reconnecting, crashed
 			s.Incidents = []supervisor.Incident{{ID: 1, Began: time.Now(), Cause: crashed}}
@@ -341,59 +374,218 @@ func TestL3_ToastAfterLastingTrouble(t *testing.T) {
 			if len(got) != 1 {
 				t.Fatalf("%d notifications", len(got))
 			}
-			if toast := <-got; !strings.Contains(toast.Body, "SIGKILL") {
+			if toast := <-got; toast.Body != "The gateway was killed." {
 				t.Errorf("%v", toast)
 			}
 		})
 	})
 }
 
-// Every entry that does something does the right thing.
+// L3: who clicks need not be told: the notification goes at once, before the status says
+// who asked, and what follows is no news.
+func TestL3_WhatFollowsAClickIsNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(running())
+		told, gone := 0, 0
+		server := &fakeServer{toastFunc: func(context.Context, Toast) error { told++; return nil }}
+		server.removed = func(context.Context, uint32) error { gone++; return nil }
+		inBubble(t, g, Options{System: System{toasts: server}}, func(f *fakeSurface, l *loop) {
+			g.send(supervisor.Status{State: supervisor.Failed, Cause: supervisor.Cause{Code: supervisor.GaveUp}})
+			pass(time.Second)
+			f.clicks <- Click{ID: RetryNow}
+			synctest.Wait()
+			if told != 1 || gone != 1 {
+				t.Errorf("told %d times, %d taken away", told, gone)
+			}
+			g.send(supervisor.Status{State: supervisor.Failed, Cause: supervisor.Cause{Code: supervisor.DiskFull}})
+			pass(time.Minute)
+			if told != 1 {
+				t.Error("told what a click brought about")
+			}
+		})
+	})
+}
+
+// L2: "requested" stands until the status answers, not until the work is done. A status
+// of before the click is no answer.
+func TestL2_RequestedUntilTheStatusAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(running())
+		g.answer = neverAnswers
+		inBubble(t, g, Options{}, func(f *fakeSurface, l *loop) {
+			f.clicks <- Click{ID: RestartGateway}
+			synctest.Wait()
+			g.statuses <- g.Status()
+			pass(time.Second)
+			if line, _ := l.driver.shown.find(StatusLine); line.Title != "Restart: requested" {
+				t.Errorf("answered by an old status: %q", line.Title)
+			}
+			g.send(running())
+			pass(time.Second)
+			if line, _ := l.driver.shown.find(StatusLine); line.Title == "Restart: requested" {
+				t.Errorf("not answered: %q", line.Title)
+			}
+		})
+	})
+}
+
+// L2: the supervisor does not wait for a slow tray, which sees the newest status next.
+func TestL2_ASlowTraySeesTheNewest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(running())
+		l := newLoop(Options{Gateway: g}.withDefaults())
+		ctx, cancel := context.WithCancel(t.Context())
+		statuses := make(chan supervisor.Status, 1)
+		go l.watch(ctx, statuses)
+		for range 3 {
+			g.send(running())
+		}
+		synctest.Wait()
+		if s := <-statuses; s.Seq != 3 {
+			t.Errorf("it sees status %d", s.Seq)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
+// L2: a status that changes nothing visible does not hold up the next, and a button is
+// looked up in what the status says now.
+func TestL2_WhatIsNewIsShownAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &doings{}
+		g := newGateway(running())
+		inBubble(t, g, d.options(), func(f *fakeSurface, l *loop) {
+			s := running()
+			s.ConnectedAt = time.Now()
+			g.send(s)
+			pass(applyEvery / 5)
+			g.send(supervisor.Status{State: supervisor.Failed, Cause: supervisor.Cause{Code: supervisor.GaveUp}})
+			synctest.Wait()
+			if icon := l.driver.shown.Icon; icon != assets.Error {
+				t.Errorf("shown: %s", icon)
+			}
+			g.send(supervisor.Status{State: supervisor.Failed, Cause: supervisor.Cause{Code: supervisor.PortConflict, FreePort: 18791}})
+			synctest.Wait() // it knows, and has not drawn it
+			f.clicks <- Click{ID: UsePort, Arg: "18791", Title: "Use free port 18791"}
+			synctest.Wait()
+			if !slices.Equal(d.did, []string{"use 18791"}) {
+				t.Errorf("did %q", d.did)
+			}
+		})
+	})
+}
+
+// L6: the service may come and go while clawtray runs.
+func TestL6_TheServiceIsLookedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		installed := false
+		g := newGateway(running())
+		inBubble(t, g, Options{Actions: Actions{Service: func() bool { return installed }}}, func(f *fakeSurface, l *loop) {
+			installed = true
+			g.send(supervisor.Status{State: supervisor.Running, Mode: supervisor.Attached})
+			pass(time.Second)
+			if it, _ := l.driver.shown.find(DetailLine + "1"); it.Title != english.detail.AttachedService {
+				t.Errorf("shown: %q", it.Title)
+			}
+		})
+	})
+}
+
+// L4: what clicks have started ends before the tray does.
+func TestL4_TheTrayEndsAfterItsWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := false
+		g := newGateway(running())
+		g.answer = func(ctx context.Context, _ supervisor.Request) (supervisor.Answer, error) {
+			<-ctx.Done()
+			time.Sleep(time.Second)
+			ended = true
+			return supervisor.Answer{}, ctx.Err()
+		}
+		inBubble(t, g, Options{}, func(f *fakeSurface, _ *loop) {
+			f.clicks <- Click{ID: RestartGateway}
+			synctest.Wait()
+		})
+		if !ended {
+			t.Error("the tray has ended, and its work goes on")
+		}
+	})
+}
+
+// XT7: what the desktop does not take is in the history once, however often it is sent.
+func TestXT7_RefusedIsOnceInTheHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(running())
+		tries := 0
+		deaf := toastFunc(func(context.Context, Toast) error { tries++; return errors.New("nobody shows notifications") })
+		inBubble(t, g, Options{System: System{toasts: deaf}}, func(f *fakeSurface, l *loop) {
+			g.send(supervisor.Status{State: supervisor.Failed, Cause: supervisor.Cause{Code: supervisor.GaveUp}})
+			pass(time.Hour)
+			if tries < 2 || len(l.set.Told) != 1 {
+				t.Errorf("after %d tries the history has %d", tries, len(l.set.Told))
+			}
+		})
+	})
+}
+
+// doings records what the entries of a menu have done.
+type doings struct {
+	did   []string
+	login fakeAutostart
+}
+
+func (d *doings) note(format string, args ...any) {
+	d.did = append(d.did, fmt.Sprintf(format, args...))
+}
+
+func (d *doings) options() Options {
+	return Options{
+		Autostart: &d.login,
+		Files:     Files{Log: "the-log", OpenClawConfig: "openclaw.json", Config: "config.toml"},
+		System: System{
+			Open: func(target string) error { d.note("open %s", target); return nil },
+			Copy: func(text string) error { d.note("copy %s", text); return nil },
+		},
+		Actions: Actions{
+			SaveSetting: func(key, value string) error { d.note("%s = %s", key, value); return nil },
+			Diagnostics: func(context.Context) (string, error) { return "diag", nil },
+			SaveReport:  func(context.Context) (string, error) { d.note("report"); return "/reports/r.zip", nil },
+			UsePort:     func(_ context.Context, port int) (string, error) { d.note("use %d", port); return "moved", nil },
+			Service:     func() bool { return true },
+		},
+	}
+}
+
+// L2: every entry that does something does the right thing.
 func TestL2_EveryEntryActs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var did []string
-		var saved Settings
-		auto := &fakeAutostart{}
-		o := Options{
-			LogFile: "the-log", OpenClawConfig: "openclaw.json", ConfigFile: "config.toml", Autostart: auto,
-			Open:         func(target string) error { did = append(did, "open "+target); return nil },
-			Copy:         func(text string) error { did = append(did, "copy "+text); return nil },
-			SaveSettings: func(s Settings) error { saved = s; return nil },
-			Diagnostics:  func(context.Context) (string, error) { return "diag", nil },
-			SaveReport:   func(context.Context) (string, error) { did = append(did, "report"); return "/reports/r.zip", nil },
-			UsePort: func(_ context.Context, port int) (string, error) {
-				did = append(did, fmt.Sprintf("use %d", port))
-				return "moved", nil
-			},
-			Service: func() bool { return true },
-		}
+		d := &doings{}
 		g := newGateway(running())
-		inBubble(t, g, o, func(f *fakeSurface, l *loop) {
+		inBubble(t, g, d.options(), func(f *fakeSurface, l *loop) {
 			click := func(id ID) []string {
-				did = nil
+				d.did = nil
 				f.take()
-				f.clicks <- id
+				f.clicks <- Click{ID: id}
 				pass(time.Second)
-				return did
+				return d.did
 			}
-			for id, want := range map[ID][]string{ViewLogs: {"open the-log"}, CopyDiagnostics: {"copy diag"}, SaveReport: {"report", "open /reports"}} {
+			for id, want := range map[ID][]string{ViewLogs: {"open the-log"}, "open-settings": {"open config.toml"}, OpenClawConfig: {"open openclaw.json"}, ShowNone: {"notifications = none"},
+				"language-zh": {"language = zh"}, "language-en": {"language = en"}, CopyDiagnostics: {"copy diag"}, SaveReport: {"report", "open /reports"}} {
 				if got := click(id); !slices.Equal(got, want) {
 					t.Errorf("%s did %q", id, got)
 				}
 			}
-			click(ShowNone)
-			if saved.Notify != NotifyNone || saved.Requested != "" {
-				t.Errorf("saved %+v", saved)
-			}
+			click("language-en") // the loop above has random order
 			click(StartAtLogin)
-			if it, _ := l.shown.find(StartAtLogin); !auto.on || it.Check != Checked {
-				t.Errorf("autostart %v, shown %v", auto.on, it)
+			if it, _ := l.driver.shown.find(StartAtLogin); !d.login.on || it.Check != Checked {
+				t.Errorf("autostart %v, shown %v", d.login.on, it)
 			}
 			for cause, want := range map[supervisor.Cause]string{
 				{Code: supervisor.ConfigInvalid}:                  "open openclaw.json",
 				{Code: supervisor.PortConflict}:                   "open config.toml",
 				{Code: supervisor.PortConflict, FreePort: 18790}:  "use 18790",
-				{Code: supervisor.PairingRequired, Detail: "9f3"}: "copy openclaw devices approve 9f3",
+				{Code: supervisor.PairingRequired, Detail: "9f3"}: "copy clawtray openclaw devices approve 9f3",
 			} {
 				g.send(supervisor.Status{State: supervisor.Failed, Cause: cause})
 				pass(time.Second)
@@ -403,7 +595,7 @@ func TestL2_EveryEntryActs(t *testing.T) {
 			}
 			g.send(supervisor.Status{State: supervisor.Running, Mode: supervisor.Attached})
 			pass(time.Second)
-			if it, _ := l.shown.find(DetailLine + "1"); it.Title != english.AttachedService {
+			if it, _ := l.driver.shown.find(DetailLine + "1"); it.Title != english.detail.AttachedService {
 				t.Errorf("shown: %q", it.Title)
 			}
 		})
@@ -415,60 +607,33 @@ type fakeAutostart struct{ on bool }
 func (a *fakeAutostart) Enabled() (bool, error) { return a.on, nil }
 func (a *fakeAutostart) Set(on bool) error      { a.on = on; return nil }
 
-// K3: the program that opens the dashboard never sees the secret, the browser
-// gets it once.
-func TestK3_DashboardSecretIsHandedOver(t *testing.T) {
-	const secret = "http://127.0.0.1:1/#token=canary"
-	opened := make(chan string, 1)
-	ended := make(chan error, 1)
-	go func() {
-		ended <- openSecret(t.Context(), secret, func(target string) error { opened <- target; return nil })
-	}()
-	target := <-opened
-	if strings.Contains(target, "canary") {
-		t.Fatalf("the opener got %s", target)
-	}
-	if status, _ := browse(t, target[:len(target)-1]); status != http.StatusNotFound {
-		t.Errorf("a guess was answered with %d", status)
-	}
-	var browsers sync.WaitGroup
-	sentOn := make(chan string, 5)
-	for range cap(sentOn) {
-		browsers.Go(func() {
-			if status, location := browse(t, target); status == http.StatusSeeOther {
-				sentOn <- location
-			}
-		})
-	}
-	browsers.Wait()
-	if n := len(sentOn); n != 1 {
-		t.Fatalf("%d of 5 browsers were sent on, want 1", n)
-	}
-	if location := <-sentOn; location != secret {
-		t.Errorf("sent to %q", location)
-	}
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-}
-
-// browse asks for a page; without a server the status is 0.
-func browse(t *testing.T, url string) (status int, location string) {
-	t.Helper()
-	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	r, err := client.Get(url)
-	if err != nil {
-		return 0, ""
-	}
-	r.Body.Close()
-	return r.StatusCode, r.Header.Get("Location")
-}
-
-// pass lets time pass in a bubble, and everybody finish what they did meanwhile.
+// pass lets time pass in a bubble, and waits for all goroutines.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
+}
+
+// TestO6_TheDashboardOpensOnce: it opens after the first start, and not again.
+func TestO6_TheDashboardOpensOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &doings{}
+		g := newGateway(supervisor.Status{State: supervisor.Starting})
+		asked := 0
+		o := d.options()
+		o.Actions.Dashboard = func() (string, error) { asked++; return "", errNotAvailable }
+		inBubble(t, g, o, func(*fakeSurface, *loop) {
+			for _, s := range []supervisor.State{supervisor.Starting, supervisor.Running, supervisor.Reconnecting, supervisor.Running} {
+				g.send(supervisor.Status{State: s, FirstRun: true})
+				pass(time.Second)
+				if want := map[bool]int{true: 1}[s != supervisor.Starting]; asked != want {
+					t.Errorf("%s: opened %d times, want %d", s, asked, want)
+				}
+			}
+		})
+		inBubble(t, newGateway(running()), o, func(*fakeSurface, *loop) {
+			if asked != 1 {
+				t.Error("opened for a gateway that was set up long ago")
+			}
+		})
+	})
 }

@@ -1,6 +1,9 @@
 package tray
 
-import "golang.org/x/sys/windows"
+import (
+	"github.com/atotto/clipboard"
+	"golang.org/x/sys/windows"
+)
 
 func openWithSystem(target string) error {
 	verb, err := windows.UTF16PtrFromString("open")
@@ -13,3 +16,5 @@ func openWithSystem(target string) error {
 	}
 	return windows.ShellExecute(0, verb, file, nil, nil, windows.SW_SHOWNORMAL)
 }
+
+func copyToClipboard(text string) error { return clipboard.WriteAll(text) }

@@ -8,97 +8,256 @@ import (
 )
 
 const (
-	// toastDelay is how long trouble must last to be worth a notification: most
-	// crashes are over before.
+	// toastDelay is how long trouble must last before a notification, because most crashes
+	// are over sooner.
 	toastDelay = 15 * time.Second
-	// toastLimit notifications are shown in any toastWindow.
+	// toastFlap is used instead for trouble that was notified, ended, and began again.
+	// Without it, a gateway that comes and goes would cause one notification after the
+	// other.
+	toastFlap = 2 * time.Minute
+	// toastLimit is how many notifications of trouble are shown within toastWindow.
 	toastLimit  = 3
 	toastWindow = time.Hour
+	// toastRetryMin and toastRetryMax limit the wait after a notification that the desktop
+	// did not show.
+	toastRetryMin = time.Minute
+	toastRetryMax = time.Hour
 )
 
-// Toast is one desktop notification. Both texts are plain.
-type Toast struct {
-	Title, Body string
-	Urgent      bool // a person has to act
-}
+// stage is how serious the trouble is that a notification tells.
+type stage int
 
-// Rules decide which notifications an incident is worth (BEHAVIOUR L3): one
-// when the trouble lasts or needs a person, one when it is over if the first
-// was shown. The zero value is ready. It holds no clock: [Rules.Next] is told
-// the time, and says when it wants to be asked again.
+const (
+	nothing   stage = iota
+	inTrouble       // the gateway is gone, but may come back by itself
+	forPerson       // a person has to act
+)
+
+// Rules decide which notification about the gateway is on the screen (BEHAVIOUR L3). There
+// is one when trouble lasts or needs a person, and the notification that it is over
+// replaces it. The zero value is ready to use. Rules contain no clock: [Rules.Next] gets
+// the time, and returns when it must be called again.
 type Rules struct {
-	shown trouble     // what was told and is not over; zero: nothing
-	sent  []time.Time // within the last toastWindow, oldest first
+	last    trouble              // the trouble that was notified last
+	ordered stage                // the stage that was sent to the desktop
+	told    stage                // the stage that the desktop has shown
+	cause   supervisor.CauseCode // the cause that was notified
+	at      time.Time            // when the notification was sent
+	again   time.Time            // when the trouble began again after it had ended
+	over    bool                 // the trouble had ended
+	pending bool                 // the desktop has not answered yet
+	urgent  bool                 // the notification on the screen is urgent
+	shown   bool                 // there may be a notification on the screen
+	asked   bool                 // a person has caused what happens now
+	pace
 }
 
-// trouble identifies one incident. A failure without an incident, such as a
-// first start that could not work, counts as one that began with its state.
+// pace limits the number of notifications.
+type pace struct {
+	sent  []time.Time // when trouble was notified within the last toastWindow, oldest first
+	retry time.Time   // send nothing before this time, because the desktop refused a notification
+	wait  time.Duration
+}
+
+// trouble identifies one incident. A failure without an incident, such as a first
+// start that failed, has the id 0.
 type trouble struct {
 	id    int
 	began time.Time
 }
 
-// Next returns the notifications due at now and when to ask again, if the
-// status does not change before (zero: not at all).
-func (r *Rules) Next(now time.Time, s supervisor.Status, set Settings) ([]Toast, time.Time) {
+// nowWrong is the trouble at this moment.
+type nowWrong struct {
+	trouble
+	cause supervisor.Cause
+	stage stage
+	quiet bool
+}
+
+// Order says what to do with the notification.
+type Order struct {
+	Toast *Toast // the notification to show instead of the current one; nil means none
+	Close bool   // remove the current notification
+}
+
+// Next returns what to do at now, and when to call it again if the status does not change
+// before (zero: not at all).
+func (r *Rules) Next(now time.Time, s supervisor.Status, set Settings) (Order, time.Time) {
 	for len(r.sent) > 0 && now.Sub(r.sent[0]) >= toastWindow {
 		r.sent = r.sent[1:]
 	}
-	t := textsFor(set.Language)
-	current, cause, quiet := troubleOf(s)
-	var out []Toast
-	if r.shown != (trouble{}) && r.shown != current {
-		if s.State == supervisor.Running {
-			out = r.send(now, set, NotifyAll, Toast{Title: t.BackTitle, Body: fmt.Sprintf(t.BackBody, t.exact(s.Since.Sub(r.shown.began)))})
-		}
-		r.shown = trouble{}
+	r.follow(s)
+	wrong := wrongNow(s)
+	switch {
+	case set.Notify == NotifyNone:
+		return r.takeAway(), time.Time{}
+	case wrong.stage == nothing:
+		return r.fine(s, set), time.Time{}
 	}
-	if current == (trouble{}) || quiet || r.shown == current || set.Notify == NotifyNone {
-		return out, time.Time{}
+	r.recognise(now, wrong)
+	if wrong.quiet || r.asked {
+		return r.takeAway(), time.Time{}
 	}
-	person := s.State == supervisor.Failed || cause.NeedsPerson()
-	if due := current.began.Add(toastDelay); !person && now.Before(due) {
-		return out, due
-	}
-	if len(r.sent) >= toastLimit {
-		return out, r.sent[0].Add(toastWindow)
-	}
-	r.shown = current
-	return append(out, r.send(now, set, NotifyProblems, troubleToast(t, cause, person))...), time.Time{}
+	return r.trouble(now, wrong, set, s)
 }
 
-// troubleOf finds what is wrong now.
-func troubleOf(s supervisor.Status) (t trouble, cause supervisor.Cause, quiet bool) {
+// Clicked records that a person has asked for what follows.
+func (r *Rules) Clicked() { r.asked = true }
+
+// Delivered records that the desktop showed a notification.
+func (r *Rules) Delivered(now time.Time, t Toast) {
+	r.retry, r.wait = time.Time{}, 0
+	if t.stage == nothing {
+		return
+	}
+	r.pending = false
+	r.sent = append(r.sent, now)
+	if t.about == r.last.id && !r.over {
+		r.told = max(r.told, t.stage)
+	}
+}
+
+// Refused records that the desktop did not show a notification. It is sent again later.
+func (r *Rules) Refused(now time.Time, t Toast) {
+	r.wait = min(max(2*r.wait, toastRetryMin), toastRetryMax)
+	r.retry = now.Add(r.wait)
+	r.pending = r.pending && t.stage == nothing
+	if t.about == r.last.id && t.stage == r.ordered {
+		r.ordered = r.told
+	}
+}
+
+// follow finds out whether a person has caused what happens.
+func (r *Rules) follow(s supervisor.Status) {
+	switch s.Cause.Code {
+	case supervisor.UserStart, supervisor.UserRestart, supervisor.UserReload, supervisor.UserRetry:
+		r.asked = r.asked || s.State != supervisor.Running
+	}
+	if s.State == supervisor.Stopped && !s.Stopping() {
+		r.asked = false
+	}
+}
+
+// recognise distinguishes a new incident from the known one.
+func (r *Rules) recognise(now time.Time, wrong nowWrong) {
+	switch {
+	case r.last.id != wrong.id || r.ordered == nothing && r.again.IsZero():
+		r.last, r.again = wrong.trouble, time.Time{}
+		r.ordered, r.told, r.over = nothing, nothing, false
+	case r.over && wrong.id == 0:
+		r.last, r.ordered, r.told, r.over = wrong.trouble, nothing, nothing, false
+	case r.over:
+		r.ordered, r.told, r.over, r.again = nothing, nothing, false, now
+	}
+}
+
+func (r *Rules) trouble(now time.Time, wrong nowWrong, set Settings, s supervisor.Status) (Order, time.Time) {
+	known := r.cause == wrong.cause.Code && (r.urgent || now.Sub(r.at) < toastWindow)
+	if wrong.stage <= r.ordered && (wrong.stage < forPerson || known) {
+		if r.urgent && wrong.stage < forPerson { // a person no longer has to act
+			return r.takeAway(), time.Time{}
+		}
+		return Order{}, time.Time{}
+	}
+	if now.Before(r.retry) {
+		return Order{}, r.retry
+	}
+	if wrong.stage == inTrouble {
+		due := r.last.began.Add(toastDelay)
+		if !r.again.IsZero() {
+			due = r.again.Add(toastFlap)
+		}
+		if len(r.sent) >= toastLimit {
+			due = later(due, r.sent[0].Add(toastWindow))
+		}
+		if now.Before(due) {
+			return Order{}, due
+		}
+	}
+	r.ordered, r.cause, r.at = wrong.stage, wrong.cause.Code, now
+	r.shown, r.pending, r.urgent = true, true, wrong.stage == forPerson
+	toast := troubleToast(s, set, now, wrong)
+	return Order{Toast: &toast}, time.Time{}
+}
+
+// fine returns what to do while there is no trouble, or not yet.
+func (r *Rules) fine(s supervisor.Status, set Settings) Order {
+	switch {
+	case r.pending && s.State == supervisor.Running && !s.Stopping(): // do not notify the end of trouble that was not shown
+		return Order{}
+	case s.State == supervisor.Running && !s.Stopping():
+		told, asked := !r.over && r.told > nothing, r.asked
+		r.over, r.asked = true, false
+		if !told || asked || set.Notify == NotifyProblems {
+			break
+		}
+		r.urgent = false // r.shown stays true, so that quitting removes the notification
+		t := textsFor(set.Language)
+		toast := Toast{
+			Title: t.toast.BackTitle, Body: fmt.Sprintf(t.toast.BackBody, t.exact(s.Since.Sub(r.last.began))),
+			Icon: View(s, set, s.Since).Icon, Buttons: View(s, set, s.Since).buttons(1, OpenDashboard), about: r.last.id,
+		}
+		r.shown = false
+		return Order{Toast: &toast}
+	case s.Stopping() || s.State == supervisor.Stopped:
+		r.over = true
+	}
+	return r.takeAway()
+}
+
+func (r *Rules) takeAway() Order {
+	was := r.shown
+	r.shown, r.pending, r.urgent = false, false, false
+	return Order{Close: was}
+}
+
+// wrongNow returns the trouble in the status.
+func wrongNow(s supervisor.Status) nowWrong {
 	if s.Stopping() {
-		return trouble{}, supervisor.Cause{}, false
+		return nowWrong{}
+	}
+	stage := inTrouble
+	if s.State == supervisor.Failed {
+		stage = forPerson
 	}
 	if len(s.Incidents) > 0 && s.Incidents[0].Open() {
 		in := s.Incidents[0]
 		if s.Cause.NeedsPerson() {
 			in.Cause = s.Cause
 		}
-		return trouble{in.ID, in.Began}, in.Cause, in.Quiet && s.State != supervisor.Failed
+		if in.Cause.NeedsPerson() {
+			stage = forPerson
+		}
+		return nowWrong{trouble{in.ID, in.Began}, in.Cause, stage, in.Quiet && s.State != supervisor.Failed}
 	}
 	if s.State == supervisor.Failed {
-		return trouble{began: s.Since}, s.Cause, false
+		return nowWrong{trouble: trouble{began: s.Since}, cause: s.Cause, stage: stage}
 	}
-	return trouble{}, supervisor.Cause{}, false
+	return nowWrong{}
 }
 
-func troubleToast(t *texts, cause supervisor.Cause, person bool) Toast {
-	toast := Toast{Title: t.TroubleTitle, Body: plain(t.sentence(cause) + "."), Urgent: person}
-	if person {
-		toast.Title = t.PersonTitle
-		toast.Body = plain(t.sentence(cause) + ". " + t.help(cause))
+// toastButtons is how many buttons desktops show in one row.
+const toastButtons = 3
+
+// troubleToast returns the notification about trouble, with buttons for the entries of the
+// menu that help.
+func troubleToast(s supervisor.Status, set Settings, now time.Time, wrong nowWrong) Toast {
+	t, menu := textsFor(set.Language), View(s, set, now)
+	toast := Toast{Title: t.toast.TroubleTitle, Body: plain(t.told(wrong.cause)), Icon: menu.Icon, stage: wrong.stage, about: wrong.id}
+	if wrong.stage == forPerson {
+		toast.Title, toast.Urgent = t.toast.PersonTitle, true
 	}
+	helpful := []ID{Help, RetryNow, ViewLogs}
+	if wrong.cause.Action() == supervisor.ActOpenConfig { // also when Help knows something better
+		helpful = []ID{Help, OpenClawConfig, RetryNow, ViewLogs}
+	}
+	toast.Buttons = menu.buttons(toastButtons, helpful...)
 	return toast
 }
 
-// send counts a toast of a level, unless the settings or the limit forbid it.
-func (r *Rules) send(now time.Time, set Settings, of Level, toast Toast) []Toast {
-	if set.Notify == NotifyNone || set.Notify == NotifyProblems && of == NotifyAll || len(r.sent) >= toastLimit {
-		return nil
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
 	}
-	r.sent = append(r.sent, now)
-	return []Toast{toast}
+	return a
 }

@@ -10,12 +10,13 @@ import (
 	"fyne.io/systray"
 )
 
-// macOS menus have no mnemonics.
+// mnemonic is empty, because macOS menus have no mnemonics.
 const mnemonic = ""
 
 func waitForTaskbar(context.Context) bool { return true }
 
-// setIcon gives the menu bar a template, which it colours to suit its background.
-func setIcon(i assets.Icon) { systray.SetTemplateIcon(i.Template(), i.PNG()) }
+// setTitle does nothing, because macOS would show the title in the menu bar.
+func setTitle(string) {}
 
-func systemLanguage() string { return localeFromEnv() }
+// setIcon gives the menu bar a template image, which macOS colours to suit the background.
+func setIcon(i assets.Icon) { systray.SetTemplateIcon(i.Template(), i.PNG()) }

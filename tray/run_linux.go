@@ -23,35 +23,36 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Linux trays take an underscore for the mark of a mnemonic.
+// mnemonic marks the next letter as a keyboard shortcut in Linux menus.
 const mnemonic = "_"
 
 const (
-	// hostGrace is how long the panel may take to come up after us at login.
+	// hostGrace is how long the panel may start after us at login.
 	hostGrace = 10 * time.Second
-	// busRetryMin and busRetryMax bound the wait between two looks for a session bus.
+	// busRetryMin and busRetryMax limit the wait between two attempts to find a session
+	// bus.
 	busRetryMin = 100 * time.Millisecond
 	busRetryMax = 10 * time.Second
 )
 
-// init undoes systray's hold on the main thread, which other systems' trays need.
-// Here it would make every turn of the main goroutine a switch of threads.
+// init unlocks the main thread, which systray locks because other systems need that. On
+// Linux, the lock would cost a switch of threads each time the main goroutine runs.
 func init() { runtime.UnlockOSThread() }
 
 // show serves the menu on this goroutine and keeps the icon on another.
 //
-// systray's own Run cannot be used: it neither survives the loss of the bus nor
-// a start without one (fyne.io/systray v1.12.2). Its external-loop form is
-// started again on each new bus and finds its menu as it was.
+// It does not use systray's Run, which ends when the bus is lost and cannot start without
+// one (fyne.io/systray v1.12.2). Instead, it starts systray's external loop again on each
+// new bus; the menu stays the same.
 func show(ctx context.Context, l *loop) error {
 	ctx, stop := context.WithCancel(ctx)
-	w := newWidget(ctx)
-	systray.SetTitle(appName) // before the start: it becomes the item's Id
+	w := newWidget(ctx, l.clicks)
+	systray.SetTitle(appName) // before the start, because it becomes the item's Id
 	if leftClickIsOurs(os.Getenv("XDG_CURRENT_DESKTOP")) {
-		systray.SetOnTapped(func() { w.clicked(OpenDashboard) })
+		systray.SetOnTapped(func() { w.clicked(Icon) })
 	}
 	l.build(w)
-	k := keeper{log: l.Log, notifier: l.notifier, texts: textsFor(l.set.Language), quiet: l.set.Notify == NotifyNone, grace: hostGrace}
+	k := keeper{log: l.options.Log, notifier: l.notifier, texts: textsFor(l.set.Language), quiet: l.set.Notify == NotifyNone, grace: hostGrace}
 	var wg sync.WaitGroup
 	wg.Go(func() { k.run(ctx) })
 	err := l.serve(ctx)
@@ -61,16 +62,51 @@ func show(ctx context.Context, l *loop) error {
 	return err
 }
 
-// leftClickIsOurs is true on desktops that open the menu with the right button
-// only, and would answer the left one with nothing. The others open the menu
-// with either, unless somebody asks for the left one.
+// leftClickIsOurs reports whether the program should ask for left clicks. On some desktops
+// both buttons open the menu unless the program asks; for those it returns false. On all
+// others only the right button opens the menu, and a left click does nothing unless the
+// program asks for it.
 func leftClickIsOurs(desktop string) bool {
 	for name := range strings.SplitSeq(strings.ToLower(desktop), ":") {
-		if name == "lxqt" || name == "mate" {
-			return true
+		if name == "xfce" || name == "kde" || name == "gnome" || name == "unity" {
+			return desktopOf(desktop) == "budgie"
 		}
 	}
-	return false
+	return true
+}
+
+// itemTitle is the title of the icon. Screen readers read it.
+type itemTitle struct {
+	mu       sync.Mutex
+	text     string
+	starting bool
+}
+
+var title itemTitle
+
+func setTitle(text string) {
+	title.mu.Lock()
+	defer title.mu.Unlock()
+	title.text = text
+	if !title.starting {
+		systray.SetTitle(text)
+	}
+}
+
+// start registers the icon. systray uses the title at that moment as the item's Id, which
+// must always be the same, because desktops recognise icons by it.
+func (i *itemTitle) start(register func()) {
+	i.mu.Lock()
+	i.starting = true
+	systray.SetTitle(appName)
+	i.mu.Unlock()
+	register() // without the lock, because a bus that hangs must not block setTitle
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.starting = false
+	if i.text != "" {
+		systray.SetTitle(i.text)
+	}
 }
 
 // keeper keeps the icon on the session bus.
@@ -78,10 +114,10 @@ type keeper struct {
 	log      *slog.Logger
 	notifier *notifier
 	texts    *texts
-	quiet    bool // no notifications
+	quiet    bool // show no notifications
 	grace    time.Duration
-	noBus    bool // was said
-	noHost   bool // was said
+	noBus    bool // the log says that there is no bus
+	noHost   bool // the user was told that there is no tray host
 }
 
 func (k *keeper) run(ctx context.Context) {
@@ -97,16 +133,17 @@ func (k *keeper) run(ctx context.Context) {
 		}
 		wait, k.noBus = busRetryMin, false
 		start, _ := systray.RunWithExternalLoop(nil, nil)
-		start()
+		title.start(start)
 		k.stay(ctx, conn)
 		conn.Close()
 	}
 }
 
-// sharedSessionBus is the connection that systray will use: one is enough, and a
-// second handshake would delay the icon by two milliseconds.
+// sharedSessionBus returns the connection that systray will use, too. One connection is
+// enough, and a second handshake would delay the icon by two milliseconds.
 func sharedSessionBus(ctx context.Context) (*dbus.Conn, error) {
-	// Finds the bus. The library would start one where there is none, and it would outlive us.
+	// Look for a bus first. dbus.SessionBus starts one where there is none, and that
+	// bus would outlive clawtray.
 	found, err := dbus.SessionBusPrivateNoAutoStartup()
 	if err != nil {
 		return nil, err
@@ -114,7 +151,7 @@ func sharedSessionBus(ctx context.Context) (*dbus.Conn, error) {
 	found.Close()
 	var conn *dbus.Conn
 	done := make(chan struct{})
-	go func() { // has no deadline, and a bus may hang
+	go func() { // SessionBus has no deadline, and a bus may hang
 		defer close(done)
 		conn, err = dbus.SessionBus()
 	}()
@@ -135,8 +172,8 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// stay returns when the bus is lost. Panels that come later or restart need no
-// care: systray registers with each.
+// stay returns when the bus is lost. It does nothing about panels that start later or
+// again, because systray registers with each of them.
 func (k *keeper) stay(ctx context.Context, conn *dbus.Conn) {
 	grace := time.NewTimer(k.grace)
 	defer grace.Stop()
@@ -155,7 +192,7 @@ func (k *keeper) stay(ctx context.Context, conn *dbus.Conn) {
 	}
 }
 
-// lookForHost says once how to get an icon when nothing shows it.
+// lookForHost tells the user once how to get an icon when no program shows it.
 func (k *keeper) lookForHost(ctx context.Context, conn *dbus.Conn) {
 	const watcher = "org.kde.StatusNotifierWatcher"
 	ctx, cancel := context.WithTimeout(ctx, toastTimeout)
@@ -167,43 +204,61 @@ func (k *keeper) lookForHost(ctx context.Context, conn *dbus.Conn) {
 		return
 	}
 	k.noHost = true
-	toast := noHostToast(k.texts, os.Getenv("XDG_CURRENT_DESKTOP"))
+	body := noHostAdvice(ctx, conn, k.texts, os.Getenv("XDG_CURRENT_DESKTOP"))
+	toast := Toast{Title: k.texts.toast.NoHostTitle, Body: body, Icon: assets.Running}
 	k.log.Info("no tray host: "+toast.Body, "desktop", os.Getenv("XDG_CURRENT_DESKTOP"))
 	if !k.quiet {
-		k.notifier.post(toast)
+		k.notifier.post(hostSlot, &toast)
 	}
 }
 
-// noHostToast names the remedy for a desktop, as XDG_CURRENT_DESKTOP names it:
-// "ubuntu:GNOME".
-func noHostToast(t *texts, desktop string) Toast {
-	toast := Toast{Title: t.NoHostTitle, Body: t.NoHostBody}
-	for name := range strings.SplitSeq(strings.ToLower(desktop), ":") {
-		if body, ok := map[string]string{
-			"gnome": t.NoHostGNOME, "xfce": t.NoHostXfce, "mate": t.NoHostMATE, "lxqt": t.NoHostLXQt,
-			"sway": t.NoHostBar, "i3": t.NoHostBar, "hyprland": t.NoHostBar,
-		}[name]; ok {
-			toast.Body = body
+// noHostAdvice says how to get an icon on a desktop. desktop is a value of
+// XDG_CURRENT_DESKTOP, such as "ubuntu:GNOME". The advice begins with what to do, because
+// notifications cut long texts.
+func noHostAdvice(ctx context.Context, conn *dbus.Conn, t *texts, desktop string) string {
+	name := desktopOf(desktop)
+	body, ok := t.toast.noHost[name]
+	if !ok {
+		body = t.toast.NoHostBody
+	}
+	if name == "gnome" {
+		if off := gnomeExtensionOff(ctx, conn); off != "" {
+			body = fmt.Sprintf(t.toast.ExtensionOff, off)
 		}
 	}
-	return toast
+	return t.mark.join(body, t.toast.NoHostElse)
 }
 
-// setIcon shows an icon. systray panics when the bus is gone, but remembers the
-// icon first and shows it on the next bus.
+// desktopOf returns the desktop in a value of XDG_CURRENT_DESKTOP. The first name is the
+// desktop itself, later ones are its relatives: "Budgie:GNOME" is Budgie.
+func desktopOf(list string) string {
+	alike := map[string]string{"x-cinnamon": "cinnamon", "sway": "bar", "hyprland": "bar", "river": "bar"}
+	known := map[string]bool{"budgie": true, "cinnamon": true, "bar": true, "i3": true, "gnome": true, "xfce": true, "mate": true, "lxqt": true, "kde": true}
+	for name := range strings.SplitSeq(strings.ToLower(list), ":") {
+		if kin, ok := alike[name]; ok {
+			name = kin
+		}
+		if known[name] {
+			return name
+		}
+	}
+	return ""
+}
+
+// setIcon shows an icon. Without a bus, systray panics, but it has already stored the icon
+// and shows it on the next bus.
 func setIcon(i assets.Icon) {
 	defer func() { _ = recover() }()
 	systray.SetIcon(rawIcon(i))
 }
 
-// rawMagic begins our own image format: width and height as two bytes each,
-// then straight-alpha RGBA.
+// rawMagic is the beginning of our own image format. Width and height follow as two bytes
+// each, then RGBA pixels whose alpha is not premultiplied.
 const rawMagic = "CLAWRAW1"
 
-// rawIcon is an icon in a format whose soft edges systray gets right. It sends
-// the low byte of a colour's sixteen bits, which is noise where the colour is
-// premultiplied (fyne.io/systray v1.12.2); our format's colours are eight bits
-// all along.
+// rawIcon returns an icon in our format, because systray would spoil soft edges in a PNG:
+// it sends the low byte of a colour's sixteen bits, which is wrong where the colour is
+// premultiplied (fyne.io/systray v1.12.2). The colours in our format have eight bits only.
 func rawIcon(i assets.Icon) []byte {
 	im, err := png.Decode(bytes.NewReader(i.PNG()))
 	if err != nil {
@@ -252,11 +307,10 @@ func (m *rawImage) ColorModel() color.Model { return color.NRGBAModel }
 func (m *rawImage) Bounds() image.Rectangle { return image.Rect(0, 0, m.w, m.h) }
 func (m *rawImage) At(x, y int) color.Color { return rawColor(m.pix[(y*m.w+x)*4:][:4]) }
 
-// rawColor hands out eight-bit values where image/color wants sixteen.
+// rawColor has eight bits per value, although image/color expects sixteen, so that the low
+// byte is right.
 type rawColor []byte
 
 func (c rawColor) RGBA() (r, g, b, a uint32) {
 	return uint32(c[0]), uint32(c[1]), uint32(c[2]), uint32(c[3])
 }
-
-func systemLanguage() string { return localeFromEnv() }

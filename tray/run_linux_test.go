@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A bus that we started would outlive us.
+// L4: clawtray must not start a bus, because that would run longer than clawtray.
 func TestL4_NoBusIsStarted(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)
@@ -18,7 +18,7 @@ func TestL4_NoBusIsStarted(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "dbus-launch"), []byte("#!/bin/sh\n: >"+started+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if conn, err := sharedSessionBus(t.Context()); err == nil { // there is a real one
+	if conn, err := sharedSessionBus(t.Context()); err == nil { // there is a real bus
 		conn.Close()
 	}
 	if _, err := os.Stat(started); !errors.Is(err, os.ErrNotExist) {
@@ -26,7 +26,8 @@ func TestL4_NoBusIsStarted(t *testing.T) {
 	}
 }
 
-// A bus that accepts and never answers does not keep us from ending.
+// L4: a bus that accepts connections and never answers does not prevent clawtray from
+// ending.
 func TestL4_AHungBusDelaysNoEnd(t *testing.T) {
 	address := filepath.Join(t.TempDir(), "bus")
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+address)
@@ -37,7 +38,7 @@ func TestL4_AHungBusDelaysNoEnd(t *testing.T) {
 	defer l.Close()
 	ctx, quit := context.WithCancel(t.Context())
 	go func() {
-		for range 2 { // the first looks whether there is a bus
+		for range 2 { // the first connection only checks whether there is a bus
 			conn, err := l.Accept()
 			if err != nil {
 				t.Error(err)

@@ -12,22 +12,25 @@ import (
 	"fyne.io/systray"
 )
 
-// sessionEndTime is how long the gateway may take to stop when the session
-// ends: Windows waits 5 s before it kills us.
+// sessionEndTime is how long the gateway may take to stop at the end of the session,
+// because Windows kills us after 5 s.
 const sessionEndTime = 4 * time.Second
 
-// show runs systray's message loop on this goroutine, which must be the main
-// one, and serves the menu on another.
+// show runs systray's message loop on this goroutine, which must be the main one, and
+// serves the menu on another.
 func show(ctx context.Context, l *loop) error {
-	if !waitForTaskbar(ctx) {
+	before, end := l.whileServed(ctx)
+	there := waitForTaskbar(before)
+	end()
+	if !there {
 		return nil
 	}
 	ctx, stop := context.WithCancel(ctx)
-	w := newWidget(ctx)
+	w := newWidget(ctx, l.clicks)
 	result := make(chan error, 1)
 	var wg sync.WaitGroup
 	ready := func() {
-		systray.SetTitle("") // macOS: the icon alone
+		systray.SetTitle("") // on macOS, show the icon without a title
 		l.build(w)
 		wg.Go(func() {
 			result <- l.serve(ctx)
@@ -35,15 +38,16 @@ func show(ctx context.Context, l *loop) error {
 			systray.Quit()
 		})
 	}
-	// Without our Quit it is the session that ends; systray calls exit for both, maybe twice.
+	// systray calls exit for our Quit and at the end of the session, possibly twice. If we
+	// did not quit, the session is ending.
 	exit := sync.OnceFunc(func() {
 		if ctx.Err() != nil {
 			return
 		}
 		limit, cancel := context.WithTimeout(ctx, sessionEndTime)
 		defer cancel()
-		_, err := l.Gateway.Do(limit, supervisor.Request{Intent: supervisor.Quit, Now: true, Cause: supervisor.Cause{Code: supervisor.SessionEnd}})
-		l.Log.Info("the session ends", "error", err)
+		_, err := l.options.Gateway.Do(limit, supervisor.Request{Intent: supervisor.Quit, Now: true, Cause: supervisor.Cause{Code: supervisor.SessionEnd}})
+		l.options.Log.Info("the session ends", "error", err)
 	})
 	systray.Run(ready, exit)
 	stop()

@@ -10,11 +10,9 @@ import (
 
 const mnemonic = ""
 
-func systemLanguage() string { return localeFromEnv() }
-
-// show serves notifications only: the menu bar needs a build with cgo.
+// show serves notifications only, because the menu bar needs a build with cgo.
 func show(ctx context.Context, l *loop) error {
-	l.Log.Warn("built without cgo: going on without an icon")
+	l.options.Log.Warn("built without cgo: going on without an icon")
 	l.build(noSurface{})
 	return l.serve(ctx)
 }
@@ -22,11 +20,11 @@ func show(ctx context.Context, l *loop) error {
 // noSurface shows nothing.
 type noSurface struct{}
 
-func (noSurface) SetIcon(assets.Icon)   {}
-func (noSurface) SetTooltip(string)     {}
-func (noSurface) Add(entry, Item) entry { return noEntry{} }
-func (noSurface) AddSeparator()         {}
-func (noSurface) Clicks() <-chan ID     { return nil }
+func (noSurface) SetIcon(assets.Icon)     {}
+func (noSurface) SetTooltip(string)       {}
+func (noSurface) Add(entry, Item) entry   { return noEntry{} }
+func (noSurface) AddSeparator()           {}
+func (noSurface) Opened() <-chan struct{} { return nil }
 
 type noEntry struct{}
 

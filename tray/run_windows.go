@@ -11,21 +11,19 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Windows menus take an ampersand for the mark of a mnemonic.
+// mnemonic marks the next letter as a keyboard shortcut in Windows menus.
 const mnemonic = "&"
 
-// taskbarPoll is how often to look for the taskbar at login.
+// taskbarPoll is the time between two looks for the taskbar at login.
 const taskbarPoll = time.Second
 
 var (
 	user32     = windows.NewLazySystemDLL("user32.dll")
-	kernel32   = windows.NewLazySystemDLL("kernel32.dll")
 	findWindow = user32.NewProc("FindWindowW")
-	localeName = kernel32.NewProc("GetUserDefaultLocaleName")
 )
 
-// waitForTaskbar returns when there is a place for the icon, or false when ctx
-// ends. Started too early at login, systray would never show one.
+// waitForTaskbar returns true when the taskbar exists, and false when ctx ends. If systray
+// starts before the taskbar at login, it never shows an icon.
 func waitForTaskbar(ctx context.Context) bool {
 	class, err := windows.UTF16PtrFromString("Shell_TrayWnd")
 	if err != nil {
@@ -34,7 +32,7 @@ func waitForTaskbar(ctx context.Context) bool {
 	tick := time.NewTicker(taskbarPoll)
 	defer tick.Stop()
 	for {
-		if window, _, _ := findWindow.Call(uintptr(unsafe.Pointer(class)), 0); window != 0 {
+		if window, _, _ := findWindow.Call(uintptr(unsafe.Pointer(class)), 0); window != 0 { // #nosec G103 -- the system reads the name
 			return true
 		}
 		select {
@@ -45,13 +43,7 @@ func waitForTaskbar(ctx context.Context) bool {
 	}
 }
 
-func setIcon(i assets.Icon) { systray.SetIcon(i.ICO()) }
+// setTitle does nothing, because on Windows screen readers read the tooltip.
+func setTitle(string) {}
 
-// systemLanguage is the language of the user's Windows, like "zh-CN".
-func systemLanguage() string {
-	var name [85]uint16 // LOCALE_NAME_MAX_LENGTH
-	if n, _, _ := localeName.Call(uintptr(unsafe.Pointer(&name[0])), uintptr(len(name))); n == 0 {
-		return localeFromEnv()
-	}
-	return windows.UTF16ToString(name[:])
-}
+func setIcon(i assets.Icon) { systray.SetIcon(i.ICO()) }

@@ -8,8 +8,8 @@ import (
 	"clawtray/supervisor"
 )
 
-// TestMistakesInTheSettingsAreInTheMenu, above all when the gateway does not run:
-// the mistake may be why.
+// TestMistakesInTheSettingsAreInTheMenu: they are shown especially when the gateway does
+// not run, because a mistake may be the reason.
 func TestMistakesInTheSettingsAreInTheMenu(t *testing.T) {
 	mistake := supervisor.Reason{Code: supervisor.ReasonSettings, Severity: supervisor.Degraded, Text: `clawtray's settings have mistakes: line 1 (prot)`, Detail: "line 1 (prot)"}
 	for _, s := range []supervisor.Status{
@@ -26,12 +26,12 @@ func TestMistakesInTheSettingsAreInTheMenu(t *testing.T) {
 	}
 }
 
-// TestANotificationLevelSetElsewhere is taken over by the menu.
+// TestANotificationLevelSetElsewhere: the menu shows a level that was changed elsewhere.
 func TestANotificationLevelSetElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		levels := make(chan Level, 1)
-		inBubble(t, newGateway(running()), Options{Settings: Settings{Notify: NotifyAll, Language: "en"}, Notify: levels}, func(f *fakeSurface, _ *loop) {
-			levels <- NotifyNone
+		chosen := make(chan Chosen, 1)
+		inBubble(t, newGateway(running()), Options{Settings: Settings{Notify: NotifyAll, Language: "en"}, Chosen: chosen}, func(f *fakeSurface, _ *loop) {
+			chosen <- Chosen{Notify: NotifyNone, Language: "en"}
 			synctest.Wait()
 			if got := strings.Join(f.take(), "\n"); !strings.Contains(got, "notify-none check") || !strings.Contains(got, "notify-all uncheck") {
 				t.Errorf("the menu did: %s", got)

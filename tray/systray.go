@@ -11,29 +11,26 @@ import (
 	"fyne.io/systray"
 )
 
-// widget is the surface made of fyne.io/systray.
+// widget implements surface with fyne.io/systray.
 type widget struct {
 	ctx    context.Context
-	clicks chan ID
+	clicks chan<- Click // gets every click, in the sequence in which they were made
 	wg     sync.WaitGroup
 }
 
-// clickQueue is how many clicks may wait; nobody clicks faster than they are handled.
-const clickQueue = 64
-
-func newWidget(ctx context.Context) *widget {
-	return &widget{ctx: ctx, clicks: make(chan ID, clickQueue)}
+func newWidget(ctx context.Context, clicks chan<- Click) *widget {
+	return &widget{ctx: ctx, clicks: clicks}
 }
 
-func (w *widget) SetIcon(i assets.Icon)  { setIcon(i) }
-func (w *widget) SetTooltip(text string) { systray.SetTooltip(text) }
-func (w *widget) AddSeparator()          { systray.AddSeparator() }
-func (w *widget) Clicks() <-chan ID      { return w.clicks }
+func (w *widget) SetIcon(i assets.Icon)   { setIcon(i) }
+func (w *widget) SetTooltip(text string)  { systray.SetTooltip(text); setTitle(text) }
+func (w *widget) AddSeparator()           { systray.AddSeparator() }
+func (w *widget) Opened() <-chan struct{} { return systray.TrayOpenedCh }
 
 func (w *widget) Add(parent entry, it Item) entry {
 	m := w.item(parent, it)
-	// systray drops a click when nobody waits for it at that moment, so each
-	// entry has a goroutine that does nothing else.
+	// systray drops a click when nobody receives it at that moment, so each entry has a
+	// goroutine that only receives its clicks.
 	w.wg.Go(func() {
 		for {
 			select {
@@ -52,7 +49,7 @@ func (w *widget) Add(parent entry, it Item) entry {
 
 func (w *widget) clicked(id ID) {
 	select {
-	case w.clicks <- id:
+	case w.clicks <- Click{ID: id}:
 	case <-w.ctx.Done():
 	}
 }

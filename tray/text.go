@@ -1,136 +1,223 @@
 package tray
 
 import (
+	"cmp"
 	"fmt"
-	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"clawtray/supervisor"
+	"clawtray/supervisor/doctor"
+	"clawtray/supervisor/words"
 )
 
-// maxLabel is how many characters a menu line may have: hosts do not shorten
-// lines, and a long one runs over the edge of the screen.
-const maxLabel = 60
-
-// maxTooltip is how many characters a tooltip may have: Windows cuts at 127.
-const maxTooltip = 120
-
-// texts is every sentence of the tray in one language. All fields are plain
-// text, so that screen readers can read the menu.
+// texts are all sentences of the tray in one language. They are plain text, so that screen
+// readers can read the menu.
 type texts struct {
-	// Status lines. %s of the first group is a duration.
-	Running, Degraded, Stopped, Failed, Reconnecting     string
-	Attempt, NextTry                                     string
-	Draining, DrainingWork, Terminating, Killing         string
-	ForStop, ForRestart, ForQuit                         string
-	Resolving, Installing, InstallPercent, InstallItems  string
-	Upgrading, Repairing                                 string
-	Spawned, Listening, Challenged, Sidecars, Starting   string
-	SlowStart, LastLine, About, Attached, UpdateReady    string
-	AttachedService, Service, InTerminal                 string
-	Second, Minute, Hour, Day, LessThanMinute            string
-	IncidentOpen, IncidentOver, IncidentTime, NoIncident string
+	state  stateTexts
+	phase  phaseTexts
+	detail detailTexts
+	span   spanTexts
+	run    runTexts
+	entry  map[ID]entryWords
+	about  aboutTexts
+	answer answerTexts
+	toast  toastTexts
+	page   pageTexts
+	ask    askTexts
+	doing  doingTexts
+	mark   markTexts
+	known  []detailText // translations of details; the first that matches counts
 
-	// Entries.
-	Open, OpenOff, RetryNow, Start, Stop, StopAttached              string
-	StopNow, StopKill, Restart, RestartOff, RestartAttached         string
-	Reload, ReloadOff, Install, OpenConfig, OpenOwnConfig           string
-	Approve, TakeOver, Incidents, Notifications, NotifyAll          string
-	NotifyProblems, NotifyNone, StartAtLogin, ViewLogs              string
-	CopyDiagnostics, SaveReport, Quit, QuitKeeps, QuitNow, QuitKill string
-	Killed, UseFreePort                                             string
-
-	// Answers to clicks.
-	Requested, Opening, Copied, CopiedCommand, NoClipboard, Saved, Failing, Busy string
-
-	// Notifications.
-	TroubleTitle, PersonTitle, BackTitle, BackBody                                      string
-	NoHostTitle, NoHostBody, NoHostGNOME, NoHostXfce, NoHostMATE, NoHostLXQt, NoHostBar string
-
-	// cause and remedy override what package supervisor says in English.
+	// These override what package supervisor says in English.
 	cause, remedy map[supervisor.CauseCode]string
-	reason        map[supervisor.ReasonCode]string
+	// choose are the remedies that name an entry of the menu, for people who see the menu.
+	choose map[supervisor.CauseCode]string
+	reason map[supervisor.ReasonCode]string
+	result map[supervisor.Result]string
 }
 
-var english = texts{
-	Running: "Running for %s", Degraded: "Running with problems for %s", Stopped: "Stopped %s ago",
-	Failed: "Not running: needs your help (%s ago)", Reconnecting: "Reconnecting",
-	Attempt: "attempt %d of %d", NextTry: "next try in %s",
-	Draining: "waiting for running work", DrainingWork: "waiting for %d running tasks",
-	Terminating: "the gateway was asked to end", Killing: "ending it by force",
-	ForStop: "Stopping", ForRestart: "Restarting", ForQuit: "Quitting",
-	Resolving: "looking for Node.js and OpenClaw", Installing: "fetching %s", InstallPercent: "fetching %s, %d %%",
-	InstallItems: "fetching %s, %d files so far", Upgrading: "waiting for npm to finish replacing OpenClaw",
-	Repairing: "OpenClaw repairs its configuration", Spawned: "the process is there",
-	Listening: "its port is open", Challenged: "it answers", Sidecars: "it loads its channels", Starting: "Starting",
-	SlowStart: "This takes longer than usual.", InTerminal: "In a terminal: %s", LastLine: "Last line: %s",
-	About: "OpenClaw %s, port %d", Attached: "Run by somebody else: clawtray only watches it.",
-	AttachedService: "Run by OpenClaw's own service: clawtray only watches it.",
-	Service:         "OpenClaw's own service is installed, too.",
-	UpdateReady:     "OpenClaw %s is installed: restart to use it.",
-	Second:          "%d s", Minute: "%d min", Hour: "%d h", Day: "%d d", LessThanMinute: "less than a minute",
-	IncidentOpen: "%s, going on: %s", IncidentOver: "%s, for %s: %s", IncidentTime: "2 Jan 15:04", NoIncident: "Recent incidents (none)",
-
-	Open: "Open Dashboard", OpenOff: "Open Dashboard (not running)", RetryNow: "Retry now",
-	Start: "Start", Stop: "Stop", StopAttached: "Ask the gateway to stop",
-	StopNow: "Stop now, without waiting", StopKill: "Stop now, by force",
-	Restart: "Restart", RestartOff: "Restart (stopping)", RestartAttached: "Ask the gateway to restart",
-	Reload: "Reload configuration", ReloadOff: "Reload configuration (not running)",
-	Install: "Install OpenClaw", OpenConfig: "Open OpenClaw's configuration", OpenOwnConfig: "Choose another port",
-	UseFreePort: "Use free port %d", Approve: "Copy the command that approves this device", TakeOver: "Start our own gateway",
-	Incidents: "Recent incidents", Notifications: "Notifications", NotifyAll: "All", NotifyProblems: "Problems only", NotifyNone: "None",
-	StartAtLogin: "Start at login", ViewLogs: "View logs", CopyDiagnostics: "Copy diagnostics", SaveReport: "Save diagnostics report",
-	Quit: "Quit and stop the gateway", QuitKeeps: "Quit (the gateway keeps running)", QuitNow: "Quit now, without waiting", QuitKill: "Quit now, by force",
-	Killed: "Ending by force",
-
-	Requested: "%s: requested", Opening: "Opening %s", Copied: "Diagnostics copied", CopiedCommand: "Copied, run it in a terminal: %s", NoClipboard: "No clipboard found: opened as a file",
-	Saved: "Report saved: %s", Failing: "%s failed: %s", Busy: "Still busy with your earlier clicks",
-
-	TroubleTitle: "OpenClaw Gateway has trouble", PersonTitle: "OpenClaw Gateway needs your help", BackTitle: "OpenClaw Gateway is back",
-	BackBody:    "It was away for %s.",
-	NoHostTitle: "clawtray runs without an icon", NoHostBody: "This desktop shows no tray icons. Add a status notifier (system tray) to your panel, or use the command clawtray status.",
-	NoHostGNOME: "GNOME shows no tray icons by itself. Install the extension AppIndicator and KStatusNotifierItem Support, or use the command clawtray status.",
-	NoHostXfce:  "Add the item Status Tray Plugin to the Xfce panel, or use the command clawtray status.",
-	NoHostMATE:  "Add the item Notification Area to the MATE panel, or use the command clawtray status.",
-	NoHostLXQt:  "Add the widget Status Notifier Plugin to the LXQt panel, or use the command clawtray status.",
-	NoHostBar:   "Add a tray module to your bar (Waybar has one), or use the command clawtray status.",
+// stateTexts are the beginnings of the status line. The %s of Running, Degraded, Stopped
+// and Failed becomes a duration.
+type stateTexts struct {
+	Running, Degraded, Stopped, Failed, Reconnecting, Starting, Attempt, NextTry string
+	DegradedNow, SignedOut, Unusable, Gateway                                    string
 }
 
-// textsFor picks the language: a name like "en" or "zh-CN", empty for the
-// system's.
-func textsFor(language string) *texts {
-	if language == "" {
-		language = systemLanguage()
+// phaseTexts follow the state in the status line: the reason for the stop, and what happens
+// now.
+type phaseTexts struct {
+	ForStop, ForRestart, ForQuit, Killed, DrainingWork, Installing, InstallPercent string
+	InstallItems, DrainingOne                                                      string
+
+	by map[supervisor.Phase]string // for phases that need no number
+}
+
+// detailTexts are the lines below the status line.
+type detailTexts struct {
+	SlowStart, LastLine, About, Attached, UpdateReady, AttachedService, Service, InTerminal string
+	Port, Repaired, Gone, Changed, Kept                                                     string
+}
+
+// spanTexts are durations, and the lines of incidents, which contain some.
+type spanTexts struct {
+	Second, Minute, Hour, Day, LessThanMinute, IncidentOpen, IncidentOver, IncidentTime string
+}
+
+// entryWords are those of a row of the table.
+type entryWords struct {
+	Title string
+	Off   string // the title while the entry is disabled; empty means Title
+	Done  string // the answer to a click; its %s becomes the result of the action; empty means only that result
+	Short string // the help of the row's command
+}
+
+// runTexts are titles that the entries for starting and stopping have in some states.
+type runTexts struct {
+	Start, Stop, StopAttached, StopNow, StopKill, RestartAttached, RestartNow, RestartOff string
+	QuitKeeps, QuitNow, QuitKill, QuitStopped                                             string
+}
+
+// aboutTexts are the names of facts about this clawtray.
+type aboutTexts struct{ Licence, Settings, Config, Log string }
+
+// answerTexts are answers to clicks.
+type answerTexts struct {
+	Requested, Opening, Copied, CopiedCommand, NoClipboard, Failing string
+	Dashboard, NoBrowser, AddressCopied                             string
+}
+
+// toastTexts are the words of notifications.
+type toastTexts struct {
+	TroubleTitle, PersonTitle, BackTitle, BackBody, NoHostTitle, NoHostBody string
+	NoHostElse, ExtensionOff                                                string
+
+	noHost map[string]string // key: the desktop in lower case, or "bar" for compositors without an own panel
+}
+
+// pageTexts are for the page that leads a browser to the dashboard.
+type pageTexts struct{ Language, Used, NoScript string }
+
+// Answer is how a request ended, in words.
+func Answer(a supervisor.Answer) string { return textsFor("").answered(a) }
+
+// Sentence is a cause in words.
+func Sentence(c supervisor.Cause) string { return textsFor("").sentence(c) }
+
+// Reason is why a gateway that runs is not well, in words.
+func Reason(r supervisor.Reason) string { return textsFor("").health(r) }
+
+// Explain is a cause with all that is known of it, as the error of a command.
+func Explain(c supervisor.Cause) string {
+	t := textsFor("")
+	if t == &english {
+		return c.Error()
 	}
-	if t, ok := languages[strings.ToLower(language[:min(2, len(language))])]; ok {
-		return t
+	last, way := "", ""
+	if c.LastLine != "" {
+		last = fmt.Sprintf(t.detail.LastLine, c.LastLine) + t.mark.Stop
 	}
-	return &english
+	if one := command(c); one != "" {
+		way = fmt.Sprintf(t.detail.InTerminal, one)
+	}
+	return t.mark.sentences(t.sentence(c), last, t.help(c), way)
 }
+
+// Voice is the language of doctor's findings; empty: what [words.Speak] was told.
+func Voice(language string) doctor.Voice {
+	t := textsFor(language)
+	return doctor.Voice{Texts: words.Of(language), Sentence: t.sentence, Remedy: t.help, Reason: t.health}
+}
+
+// textsFor picks the language: a name like "en" or "zh-CN", "system", or empty for what
+// [words.Speak] was told.
+func textsFor(language string) *texts { return languages[words.Language(language)] }
+
+// chosen is which of the languages of the menu a setting means.
+func chosen(language string) string { return cmp.Or(words.Known(language), "system") }
+
+// saying puts a word into a sentence that may have room for it.
+func saying(sentence, word string) string { return strings.ReplaceAll(sentence, "%s", word) }
 
 var languages = map[string]*texts{"en": &english, "zh": &chinese}
-
-// localeFromEnv follows POSIX: the first that is set decides.
-func localeFromEnv() string {
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if v := os.Getenv(name); v != "" {
-			return v
-		}
-	}
-	return "en"
-}
 
 func (t *texts) sentence(c supervisor.Cause) string {
 	if s, ok := t.cause[c.Code]; ok {
 		if c.Detail == "" {
 			return s
 		}
-		return s + ": " + c.Detail
+		return t.withDetail(s, c.Detail)
 	}
 	return c.Sentence()
+}
+
+// detailText translates a detail from package supervisor.
+type detailText struct {
+	english *regexp.Regexp
+	words   string // the translation, with $1 and so on; empty when the detail says nothing new
+}
+
+// withDetail adds a detail to a sentence, translated if a translation is known.
+func (t *texts) withDetail(sentence, detail string) string {
+	detail = strings.TrimPrefix(detail, ": ")
+	for _, d := range t.known {
+		detail = d.english.ReplaceAllString(detail, d.words)
+	}
+	if detail = strings.TrimSpace(detail); detail == "" {
+		return sentence
+	}
+	return sentence + t.mark.Colon + detail
+}
+
+// answered returns the result of a request in words.
+func (t *texts) answered(a supervisor.Answer) string {
+	if s, ok := t.result[a.Result]; ok {
+		return s
+	}
+	return a.Message
+}
+
+// forPeople are the causes whose detail is a name or a number that people know. The details
+// of other causes are texts of programs, which only the menu and the log show.
+var forPeople = map[supervisor.CauseCode]bool{
+	supervisor.PortConflict: true, supervisor.PortForeignUser: true, supervisor.NodeTooOld: true, supervisor.Downgrade: true,
+}
+
+// told returns a cause for a notification: what happened, and what to do.
+func (t *texts) told(c supervisor.Cause) string {
+	if !forPeople[c.Code] {
+		c.Detail = ""
+	}
+	return t.mark.sentences(t.sentence(c), t.kept(c), t.advice(c))
+}
+
+// markTexts are punctuation marks.
+type markTexts struct{ Colon, Stop, Comma string }
+
+// sentences joins a sentence without a full stop and the sentences after it.
+func (m markTexts) sentences(first string, more ...string) string {
+	return m.join(append([]string{first + m.Stop}, more...)...)
+}
+
+// join joins complete sentences.
+func (m markTexts) join(sentences ...string) string {
+	out := slices.DeleteFunc(sentences, func(s string) bool { return s == "" })
+	between := " "
+	if m.Stop == "。" { // this mark needs no space after it
+		between = ""
+	}
+	return strings.Join(out, between)
+}
+
+// kept says that the last good configuration is not lost. It comes before what to do, because
+// somebody whose configuration is damaged fears for it. Empty when there is none.
+func (t *texts) kept(c supervisor.Cause) string {
+	if c.Offer() != supervisor.LastGood {
+		return ""
+	}
+	return fmt.Sprintf(t.detail.Kept, c.LastGood.Local().Format(t.span.IncidentTime))
 }
 
 func (t *texts) help(c supervisor.Cause) string {
@@ -140,104 +227,74 @@ func (t *texts) help(c supervisor.Cause) string {
 	return c.Remedy()
 }
 
+// advice returns what to do, for people who see the menu.
+func (t *texts) advice(c supervisor.Cause) string {
+	if s, ok := t.choose[c.Code]; ok {
+		return s
+	}
+	return t.help(c)
+}
+
+// command returns what to run in a terminal. It is a command of clawtray, because on most
+// machines openclaw is not in PATH.
+func command(c supervisor.Cause) string {
+	if s := c.Command(); strings.HasPrefix(s, "openclaw ") {
+		return appName + " " + s
+	}
+	return c.Command()
+}
+
 func (t *texts) health(r supervisor.Reason) string {
 	s, ok := t.reason[r.Code]
 	switch {
 	case !ok:
 		return r.Text
 	case r.Detail != "":
-		return s + ": " + r.Detail
+		return t.withDetail(s, r.Detail)
 	}
 	return s
 }
 
-// minuteSteps are the minutes a duration is shown in: few, because each change
+// minuteSteps are the values in which minutes are shown. They are few, because each change
 // of a label closes the open menu on Qt desktops.
 var minuteSteps = []int{1, 2, 5, 10, 20, 30, 45, 60}
 
-// coarse is a duration in words, and how long those words stay true.
+// coarse returns a duration in rough words, and how long those words stay true.
 func (t *texts) coarse(d time.Duration) (words string, next time.Duration) {
 	switch {
 	case d < time.Minute:
-		return t.LessThanMinute, time.Minute - d
+		return t.span.LessThanMinute, time.Minute - d
 	case d < time.Hour:
 		for i, step := range minuteSteps {
 			if until := time.Duration(minuteSteps[i+1]) * time.Minute; d < until {
-				return fmt.Sprintf(t.Minute, step), until - d
+				return fmt.Sprintf(t.span.Minute, step), until - d
 			}
 		}
 	case d < 24*time.Hour:
-		return fmt.Sprintf(t.Hour, d/time.Hour), time.Hour - d%time.Hour
+		return fmt.Sprintf(t.span.Hour, d/time.Hour), time.Hour - d%time.Hour
 	}
-	return fmt.Sprintf(t.Day, d/(24*time.Hour)), 24*time.Hour - d%(24*time.Hour)
+	return fmt.Sprintf(t.span.Day, d/(24*time.Hour)), 24*time.Hour - d%(24*time.Hour)
 }
 
-// exact is a duration that is over and will not change any more.
+// exact returns a duration that has ended, in at most two units.
 func (t *texts) exact(d time.Duration) string {
-	if d < time.Minute {
-		return fmt.Sprintf(t.Second, max(1, int(d.Round(time.Second)/time.Second)))
+	d = d.Round(time.Second)
+	if d >= 10*time.Minute {
+		d = d.Round(time.Minute)
 	}
-	words, _ := t.coarse(d)
-	return words
-}
-
-// plain makes text from outside safe wherever it is shown: printable, and what a
-// notification server or a tooltip would read as markup, or a shell behind a
-// Windows notification would expand, is replaced by a character that looks alike.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if alike, ok := lookalikes[r]; ok {
-			return alike
+	units := []struct {
+		words string
+		unit  time.Duration
+	}{{t.span.Day, 24 * time.Hour}, {t.span.Hour, time.Hour}, {t.span.Minute, time.Minute}, {t.span.Second, time.Second}}
+	for i, u := range units[:3] {
+		if d < u.unit {
+			continue
 		}
-		return r
-	}, printable(s))
-}
-
-// printable is s on one line without control characters: a tab splits a menu
-// line, a newline breaks it, and an escape sequence moves a terminal's cursor.
-func printable(s string) string {
-	s = ansi.ReplaceAllString(s, "")
-	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
+		whole, rest := fmt.Sprintf(u.words, d/u.unit), d%u.unit/units[i+1].unit
+		if rest == 0 {
+			return whole
 		}
-		return r
-	}, s)), " ")
-}
-
-// ansi matches what colours a terminal.
-var ansi = regexp.MustCompile("\x1b\\[[0-9;?]*[a-zA-Z]")
-
-var lookalikes = map[rune]rune{'<': '‹', '>': '›', '&': '＆', '"': '”', '`': '´', '$': '＄'}
-
-// cut shortens s to at most n characters.
-func cut(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
+		return whole + " " + fmt.Sprintf(units[i+1].words, rest)
 	}
-	return strings.TrimRight(string(r[:n-1]), " ") + "…"
-}
-
-// wrap breaks s into at most n lines of maxLabel characters, at spaces where it can.
-func wrap(s string, n int) []string {
-	var lines []string
-	for rest := []rune(s); len(rest) > 0 && n > 0; n-- {
-		if len(rest) <= maxLabel || n == 1 {
-			return append(lines, cut(string(rest), maxLabel))
-		}
-		at := maxLabel
-		for at > maxLabel/2 && rest[at] != ' ' {
-			at--
-		}
-		if rest[at] != ' ' {
-			at = maxLabel
-		}
-		lines = append(lines, string(rest[:at]))
-		rest = []rune(strings.TrimLeft(string(rest[at:]), " "))
-	}
-	return lines
+	return fmt.Sprintf(t.span.Second, max(1, int(d/time.Second)))
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/gen2brain/beeep"
 )
 
-// iconPath is a file with our icon: Windows remembers the path at the first
-// notification, so it has to be the same each time.
+// iconPath returns the path of a file with our icon. It is the same each time, because
+// Windows remembers the path of the first notification.
 var iconPath = sync.OnceValue(func() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -27,8 +27,25 @@ var iconPath = sync.OnceValue(func() string {
 	return path
 })
 
-// sendToast has no deadline of its own: the caller stops waiting. Title and
-// body went through plain, because one of beeep's ways on Windows is a script.
+// beeepToasts shows notifications that cannot be changed later.
+type beeepToasts struct{}
+
+func newToastServer() toastServer { return beeepToasts{} }
+
+func (beeepToasts) show(ctx context.Context, t Toast, _ uint32) (uint32, error) {
+	return 0, sendToast(ctx, t)
+}
+func (beeepToasts) remove(context.Context, uint32) error { return nil }
+func (beeepToasts) changed(context.Context) bool         { return false }
+func (beeepToasts) events() <-chan toastEvent            { return nil }
+func (beeepToasts) watch(context.Context, func(bool))    {}
+func (beeepToasts) release()                             {}
+func (beeepToasts) name() string                         { return "" }
+
+func (beeepToasts) removeLeft(context.Context, string, uint32) error { return nil }
+
+// sendToast has no deadline of its own; the caller stops waiting. It makes title and body
+// plain, because one of beeep's ways on Windows is a script.
 func sendToast(_ context.Context, t Toast) error {
 	beeep.AppName = appName
 	return beeep.Notify(plain(t.Title), plain(t.Body), iconPath())

@@ -1,14 +1,15 @@
-// Package tray is what people see of clawtray: the icon with its menu, and
-// desktop notifications.
+// Package tray shows clawtray on the desktop: an icon with a menu, and notifications.
 //
-// It reads top to bottom like this. [Run] watches the gateway's status. [View]
-// turns a status into a [Menu], a value. The driver brings the real menu to
-// show it. [Rules] decide which notifications a status is worth. A click
-// becomes a request to the gateway on a goroutine of its own, so nothing slow
-// happens in the menu. The tray decides nothing about the gateway: it shows and asks.
+// Start reading at [Run], which watches the gateway's status. [View] turns a status into a
+// [Menu], which is a value: table.go lists the entries, and entries.go says how each entry
+// looks in a status. The driver changes the real menu until it equals that value. [Rules]
+// decide which notifications to show for a status. A [Click] in the menu, on the icon or on
+// a notification names a row of the table. deeds.go carries out the row on another
+// goroutine, so that the menu never waits. The tray decides nothing about the gateway: it
+// shows the status and sends requests.
 //
-// What the tray library and the desktops do wrong is handled in one file per
-// system: run_linux.go and run_other.go.
+// One file per system contains the workarounds for faults of the tray library and the
+// desktops: run_linux.go and run_other.go.
 package tray
 
 import (
@@ -22,55 +23,77 @@ import (
 
 const appName = "clawtray"
 
-// Gateway is what the tray shows and asks; *supervisor.Supervisor is one.
+// Gateway is the gateway as the tray needs it; *supervisor.Supervisor implements it.
 type Gateway interface {
-	// Watch yields the newest status at once, then every transition, until ctx
-	// or the gateway ends.
+	// Watch yields the current status at once and then every later one, until ctx or the
+	// gateway ends.
 	Watch(ctx context.Context) iter.Seq[supervisor.Status]
 	Status() supervisor.Status
-	// Do returns when the request is carried out.
+	// Do returns when the request is finished.
 	Do(ctx context.Context, r supervisor.Request) (supervisor.Answer, error)
 }
 
-// Autostart starts clawtray at login.
+// Autostart switches the start of clawtray at login on and off.
 type Autostart interface {
 	Enabled() (bool, error)
 	Set(on bool) error
 }
 
-// Options are what main gives the tray. Functions that are nil answer a click
-// with "not available".
+// Options are what the tray needs from clawtray. A click on an entry whose function is nil
+// is answered with "not available".
 type Options struct {
-	Gateway Gateway
-	Version string       // of clawtray, for the log
-	Log     *slog.Logger // nil: silent
+	Gateway   Gateway
+	Requests  Requests      // nil when the person is not asked anything
+	Log       *slog.Logger  // nil means no log
+	Name      string        // this clawtray with version and commit
+	Settings  Settings      // at the start; StartAtLogin is read from Autostart
+	Chosen    <-chan Chosen // changes of the settings that were made elsewhere
+	Autostart Autostart
+	Files     Files
+	Left      string // the file that names the notifications on the screen; empty: none
+	Actions   Actions
+	System    System
+}
 
-	// Dashboard returns the address of the dashboard, signed in. It contains a
-	// secret and is never logged.
+// Chosen are the settings that both the menu and the settings file can change.
+type Chosen struct {
+	Notify   Level
+	Language string
+}
+
+// Files are the paths that entries open.
+type Files struct{ Log, Config, OpenClawConfig string }
+
+// Actions are what entries do besides sending requests to the gateway.
+type Actions struct {
+	// Dashboard returns the address of the dashboard with its sign-in. It contains a secret
+	// and is never logged.
 	Dashboard func() (url string, err error)
-	// Open shows a file or an address with the program the system has for it.
-	// Nil: xdg-open, open, or the Windows shell.
-	Open func(target string) error
-	// Copy puts text on the clipboard. Nil: the system's.
-	Copy func(text string) error
-
-	LogFile        string // of clawtray
-	ConfigFile     string // of clawtray
-	OpenClawConfig string
-
-	Settings     Settings // at the start; StartAtLogin is read from Autostart
-	SaveSettings func(Settings) error
-	Notify       <-chan Level // changes of Settings.Notify that were made elsewhere
-	Autostart    Autostart
-
-	Diagnostics func(context.Context) (text string, err error)
-	SaveReport  func(context.Context) (path string, err error)
-	// UsePort moves the gateway to another port for good, and says how that went.
+	// SaveSetting writes one of clawtray's settings, "notifications" or "language".
+	SaveSetting func(key, value string) error
+	// MakeSettings creates clawtray's settings file if it is missing.
+	MakeSettings func() error
+	Diagnostics  func(context.Context) (text string, err error)
+	SaveReport   func(context.Context) (path string, err error)
+	// StartChannel starts a channel that is off.
+	StartChannel func(ctx context.Context, id, account string) error
+	// UsePort makes the gateway use another port permanently, and returns the result in
+	// words.
 	UsePort func(ctx context.Context, port int) (message string, err error)
-	// Service reports whether OpenClaw's own service is installed. Nil: it is not.
+	// Service reports whether OpenClaw's own service is installed. A nil function means
+	// that it is not.
 	Service func() bool
+}
 
-	notify func(context.Context, Toast) error // nil: the system's; tests look
+// System is what the tray needs from the desktop. For a nil function, the real one of this
+// system is used; tests set them to see the calls.
+type System struct {
+	// Open opens a file or an address with the system's program for it: xdg-open, open, or
+	// the Windows shell.
+	Open func(target string) error
+	// Copy puts text on the clipboard.
+	Copy   func(text string) error
+	toasts toastServer
 }
 
 var errNotAvailable = errors.New("not available here")
@@ -79,25 +102,25 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Open == nil {
-		o.Open = openWithSystem
+	if o.System.Open == nil {
+		o.System.Open = openWithSystem
 	}
-	if o.Copy == nil {
-		o.Copy = copyToClipboard
+	if o.System.Copy == nil {
+		o.System.Copy = copyToClipboard
 	}
-	if o.notify == nil {
-		o.notify = sendToast
+	if o.System.toasts == nil {
+		o.System.toasts = newToastServer()
 	}
 	return o
 }
 
-// Run shows the tray until ctx ends, the gateway's watch ends, or Quit was
-// chosen and carried out. Call it on the main goroutine: macOS and Windows
-// deliver clicks to the main thread only.
+// Run shows the tray until ctx ends, the gateway's watch ends, or Quit was chosen and
+// carried out. Call it on the main goroutine, because macOS and Windows deliver clicks to
+// the main thread only.
 //
-// Without a tray host it goes on without an icon, says once how to get one, and
-// shows the icon when a host appears; so also when the session bus is missing
-// or was lost (BEHAVIOUR L4).
+// Without a tray host, Run continues without an icon, tells the user once how to get one,
+// and shows the icon when a host appears. It does the same when the session bus is missing
+// or lost (BEHAVIOUR L4).
 func Run(ctx context.Context, o Options) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -18,9 +18,11 @@ import (
 	"time"
 
 	"clawtray/supervisor"
+	"clawtray/supervisor/words"
+	"clawtray/supervisor/words/wordstest"
 )
 
-// The tests read English, whatever the system speaks.
+// The tests expect English, whatever the system's language is.
 func init() { os.Setenv("LC_ALL", "C") }
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -29,12 +31,21 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.Local)
 
 func before(d time.Duration) time.Time { return noon.Add(-d) }
 
-// pictures are the statuses that have a golden file.
-func pictures() map[string]supervisor.Status {
-	running := supervisor.Status{State: supervisor.Running, Since: before(3 * time.Hour), Phase: supervisor.Ready, Mode: supervisor.Managed,
+// steady returns the status of a gateway that has run for hours.
+func steady() supervisor.Status {
+	return supervisor.Status{State: supervisor.Running, Since: before(3 * time.Hour), Phase: supervisor.Ready, Mode: supervisor.Managed,
 		Port: 18789, PID: 4711, GatewayVersion: "2026.9.6", Health: supervisor.Health{Level: supervisor.Healthy},
 		Cause: supervisor.Cause{Code: supervisor.AutoStart}}
-	with := func(s supervisor.Status, change func(*supervisor.Status)) supervisor.Status { change(&s); return s }
+}
+
+func with(s supervisor.Status, change func(*supervisor.Status)) supervisor.Status {
+	change(&s)
+	return s
+}
+
+// pictures returns the statuses that have a golden file.
+func pictures() map[string]supervisor.Status {
+	running := steady()
 	starting := supervisor.Status{State: supervisor.Starting, Since: before(5 * time.Second), Mode: supervisor.Managed, Cause: supervisor.Cause{Code: supervisor.UserStart}}
 	crash := supervisor.Cause{Code: supervisor.Killed, Detail: "SIGKILL"}
 	reconnecting := supervisor.Status{State: supervisor.Reconnecting, Since: before(20 * time.Second), Mode: supervisor.Managed, Cause: crash,
@@ -43,24 +54,21 @@ func pictures() map[string]supervisor.Status {
 			{ID: 2, Began: before(20 * time.Second), Cause: crash},
 			{ID: 1, Began: before(26 * time.Hour), Ended: before(26*time.Hour - 4*time.Second), Cause: supervisor.Cause{Code: supervisor.Hung, Detail: "180 s"}},
 		}}
-	failed := func(c supervisor.Cause) supervisor.Status {
-		return supervisor.Status{State: supervisor.Failed, Since: before(7 * time.Minute), Cause: c}
-	}
-	stopping := func(what string, p supervisor.Phase) supervisor.Status {
-		return with(running, func(s *supervisor.Status) {
-			s.StoppingFor, s.Phase, s.Cause = what, p, supervisor.Cause{Code: supervisor.UserStop}
-		})
-	}
 	all := map[string]supervisor.Status{
 		"running":          running,
 		"running-attached": with(running, func(s *supervisor.Status) { s.Mode, s.PID = supervisor.Attached, 0 }),
 		"running-degraded": with(running, func(s *supervisor.Status) {
 			s.Health = supervisor.Health{Level: supervisor.Degraded, Reasons: []supervisor.Reason{
-				{Code: supervisor.ReasonChannels, Severity: supervisor.Degraded, Detail: "telegram", Text: "A chat channel has trouble: telegram"},
-				{Code: supervisor.ReasonDrift, Severity: supervisor.Degraded, Text: "The configuration on disk is not the one that runs"}}}
+				reasonOf("ReasonChannels", supervisor.ReasonChannels, "telegram"), reasonOf("ReasonDrift", supervisor.ReasonDrift, "")}}
 		}),
 		"running-unresponsive": with(running, func(s *supervisor.Status) {
-			s.Health = supervisor.Health{Level: supervisor.Unresponsive, Reasons: []supervisor.Reason{{Code: supervisor.ReasonHeartbeatMissed, Text: "The gateway does not answer"}}}
+			s.Health = supervisor.Health{Level: supervisor.Unresponsive, Reasons: []supervisor.Reason{reasonOf("ReasonHeartbeatMissed", supervisor.ReasonHeartbeatMissed, "3")}}
+		}),
+		"running-safe": with(running, func(s *supervisor.Status) {
+			s.Health = supervisor.Health{Level: supervisor.Degraded, Reasons: []supervisor.Reason{reasonOf("ReasonSafeStart", supervisor.ReasonSafeStart, "")}}
+		}),
+		"running-repaired": with(running, func(s *supervisor.Status) {
+			s.Repaired = &supervisor.Repaired{At: before(time.Minute), Gone: []string{"gateway.bogus"}, Changed: []string{"a.b", "c", "d", "e", "f", "g"}}
 		}),
 		"running-update":  with(running, func(s *supervisor.Status) { s.InstalledVersion = "2026.9.7" }),
 		"stopped":         {State: supervisor.Stopped, Since: before(10 * time.Second), Cause: supervisor.Cause{Code: supervisor.UserStop}},
@@ -83,17 +91,53 @@ func pictures() map[string]supervisor.Status {
 			s.Phase, s.PhaseSince, s.NextRetryAt = supervisor.Waiting, before(0), noon.Add(8*time.Second)
 		}),
 		"reconnecting-spawned": with(reconnecting, func(s *supervisor.Status) { s.Phase = supervisor.Spawned }),
-		"error-port":           with(failed(supervisor.Cause{Code: supervisor.PortConflict, Detail: "python3 (pid 812)"}), func(s *supervisor.Status) { s.Mode = supervisor.Conflict }),
-		"error-port-free":      with(failed(supervisor.Cause{Code: supervisor.PortConflict, Detail: "python3 (pid 812)", FreePort: 18790}), func(s *supervisor.Status) { s.Mode = supervisor.Conflict }),
-		"error-node":           failed(supervisor.Cause{Code: supervisor.NodeTooOld, Detail: "18.0.0, OpenClaw wants >=22.19.0"}),
-		"error-config":         failed(supervisor.Cause{Code: supervisor.ConfigInvalid, Detail: "gateway.port: expected a number, received a string, and this goes on for quite a while", LastLine: "Config invalid"}),
-		"error-crash":          failed(supervisor.Cause{Code: supervisor.KeepsCrashing, Detail: "5 times in 10 min", LastLine: "TypeError: x is not a function"}),
-		"error-pairing":        failed(supervisor.Cause{Code: supervisor.PairingRequired, Detail: "9f3"}),
-		"stopping-drain-work":  with(stopping("stop", supervisor.Draining), func(s *supervisor.Status) { s.ActiveWork = 2 }),
-		"stopping-attached":    with(stopping("stop", supervisor.Draining), func(s *supervisor.Status) { s.Mode = supervisor.Attached }),
 	}
-	for _, p := range []supervisor.Phase{supervisor.Idle, supervisor.Resolving, supervisor.Repairing, supervisor.Spawned, supervisor.Listening, supervisor.Challenged, supervisor.Sidecars} {
+	for _, p := range []supervisor.Phase{supervisor.Idle, supervisor.Resolving, supervisor.AwaitingConfig, supervisor.SettingUp, supervisor.Repairing, supervisor.Spawned, supervisor.Listening, supervisor.Challenged, supervisor.Sidecars} {
 		all["starting-"+string(p)] = with(starting, func(s *supervisor.Status) { s.Phase = p })
+	}
+	maps.Copy(all, failures())
+	maps.Copy(all, ends())
+	return all
+}
+
+// reasonOf returns a reason with the words of package supervisor.
+func reasonOf(name string, code supervisor.ReasonCode, detail string) supervisor.Reason {
+	source, err := os.ReadFile(filepath.Join("..", "supervisor", "health.go"))
+	row := regexp.MustCompile(`(?m)^\s*` + name + `:\s*\{\w+, "(.*)"\},$`).FindSubmatch(source)
+	if err != nil || row == nil {
+		panic(fmt.Sprint("no words for ", name, ": ", err))
+	}
+	words := strings.TrimSuffix(strings.ReplaceAll(string(row[1]), "%v", detail), " ()")
+	return supervisor.Reason{Code: code, Severity: supervisor.Degraded, Detail: detail, Text: words}
+}
+
+// failures returns the statuses of a gateway that needs a person.
+func failures() map[string]supervisor.Status {
+	failed := func(c supervisor.Cause) supervisor.Status {
+		return supervisor.Status{State: supervisor.Failed, Since: before(7 * time.Minute), Cause: c}
+	}
+	conflict := func(s *supervisor.Status) { s.Mode = supervisor.Conflict }
+	return map[string]supervisor.Status{
+		"error-port":        with(failed(supervisor.Cause{Code: supervisor.PortConflict, Detail: "python3 (pid 812)"}), conflict),
+		"error-port-free":   with(failed(supervisor.Cause{Code: supervisor.PortConflict, Detail: "python3 (pid 812)", FreePort: 18790}), conflict),
+		"error-node":        failed(supervisor.Cause{Code: supervisor.NodeTooOld, Detail: "18.0.0, OpenClaw wants >=22.19.0"}),
+		"error-config":      failed(supervisor.Cause{Code: supervisor.ConfigInvalid, Detail: "gateway.port: expected a number, received a string, and this goes on for quite a while", LastLine: "Config invalid"}),
+		"error-crash":       failed(supervisor.Cause{Code: supervisor.KeepsCrashing, Detail: "5 times in 10 min", LastLine: "TypeError: x is not a function"}),
+		"error-config-lost": failed(supervisor.Cause{Code: supervisor.ConfigLost, Detail: "/home/u/.openclaw/openclaw.json ends in the middle", LastGood: before(time.Hour)}),
+		"error-pairing":     failed(supervisor.Cause{Code: supervisor.PairingRequired, Detail: "9f3"}),
+	}
+}
+
+// ends returns the statuses of a wind-down.
+func ends() map[string]supervisor.Status {
+	stopping := func(what string, p supervisor.Phase) supervisor.Status {
+		return with(steady(), func(s *supervisor.Status) {
+			s.StoppingFor, s.Phase, s.Cause = what, p, supervisor.Cause{Code: supervisor.UserStop}
+		})
+	}
+	all := map[string]supervisor.Status{
+		"stopping-drain-work": with(stopping("stop", supervisor.Draining), func(s *supervisor.Status) { s.ActiveWork = 2 }),
+		"stopping-attached":   with(stopping("stop", supervisor.Draining), func(s *supervisor.Status) { s.Mode = supervisor.Attached }),
 	}
 	for _, what := range []string{"stop", "restart", "quit"} {
 		for _, p := range []supervisor.Phase{supervisor.Draining, supervisor.Terminating, supervisor.Killing} {
@@ -103,14 +147,31 @@ func pictures() map[string]supervisor.Status {
 	return all
 }
 
+// L1, L2: the golden file of a language has the whole menu of a running gateway, and the
+// different lines of each other status.
 func TestL1_L2_ViewGolden(t *testing.T) {
+	all := pictures()
 	for language := range languages {
-		for name, s := range pictures() {
-			t.Run(language+"/"+name, func(t *testing.T) {
-				got := View(s, Settings{Language: language}, noon).String()
-				golden(t, filepath.Join("testdata", "view", language, name+".txt"), got)
-			})
-		}
+		t.Run(language, func(t *testing.T) {
+			whole := func(name string) string {
+				return View(all[name], Settings{Language: language, About: About{Name: "clawtray 1.0 (abc)"}}, noon).String()
+			}
+			var b strings.Builder
+			fmt.Fprintf(&b, "== running\n%s", whole("running"))
+			usual := strings.SplitAfter(whole("running"), "\n")
+			for _, name := range slices.Sorted(maps.Keys(all)) {
+				if name == "running" {
+					continue
+				}
+				fmt.Fprintf(&b, "== %s\n", name)
+				for line := range strings.Lines(whole(name)) {
+					if !slices.Contains(usual, line) {
+						b.WriteString(line)
+					}
+				}
+			}
+			golden(t, filepath.Join("testdata", "menu", language+".txt"), b.String())
+		})
 	}
 }
 
@@ -129,7 +190,7 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
-// `clawtray status` says what the menu says (one truth, A1).
+// L7: `clawtray status` says what the menu says (A1).
 func TestL7_SummaryGolden(t *testing.T) {
 	all := pictures()
 	for language := range languages {
@@ -150,7 +211,7 @@ func TestL7_SummaryGolden(t *testing.T) {
 
 func TestL6_OpenClawsServiceIsShown(t *testing.T) {
 	s := pictures()["running"]
-	for mode, want := range map[supervisor.Mode]string{supervisor.Attached: english.AttachedService, supervisor.Managed: english.Service} {
+	for mode, want := range map[supervisor.Mode]string{supervisor.Attached: english.detail.AttachedService, supervisor.Managed: english.detail.Service} {
 		s.Mode = mode
 		if line, _ := View(s, Settings{Service: true}, noon).find(DetailLine + "1"); line.Title != want || line.Hidden {
 			t.Errorf("%s: %+v", mode, line)
@@ -158,8 +219,8 @@ func TestL6_OpenClawsServiceIsShown(t *testing.T) {
 	}
 }
 
-// Every state, phase and mode gives a menu with the same entries in the same
-// order, texts that fit, and no control character.
+// L2: every state, phase and mode gives a menu with the same entries in the same sequence,
+// with texts that fit and without control characters.
 func TestL2_ViewHasOneShape(t *testing.T) {
 	var shape []ID
 	for _, s := range everyStatus() {
@@ -171,11 +232,11 @@ func TestL2_ViewHasOneShape(t *testing.T) {
 		if !slices.Equal(shape, ids) {
 			t.Fatalf("entries of %v/%v/%v differ:\n%v\n%v", s.State, s.Phase, s.Mode, ids, shape)
 		}
-		if len([]rune(m.Tooltip)) > maxTooltip || m.Icon == "" {
+		if words.Columns(m.Tooltip) > maxTooltip || m.Icon == "" {
 			t.Errorf("tooltip %q, icon %q", m.Tooltip, m.Icon)
 		}
 		eachItem(m.Items, func(it Item) {
-			if len([]rune(it.Title)) > maxLabel || strings.ContainsAny(it.Title, "\t\n\x1b<&") || !it.Hidden && it.Title == "" {
+			if words.Columns(it.Title) > maxLabel || strings.ContainsAny(it.Title, "\t\n\x1b<&") || !it.Hidden && it.Title == "" {
 				t.Errorf("%v/%v/%v: entry %s has title %q", s.State, s.Phase, s.Mode, it.ID, it.Title)
 			}
 		})
@@ -186,7 +247,7 @@ func everyStatus() []supervisor.Status {
 	var out []supervisor.Status
 	dirt := supervisor.Cause{Code: supervisor.StartExit, Detail: "a\tb\nc <b>&\x1b[0m " + strings.Repeat("ä", 90)}
 	for _, state := range []supervisor.State{supervisor.Stopped, supervisor.Starting, supervisor.Running, supervisor.Reconnecting, supervisor.Failed, ""} {
-		for _, phase := range []supervisor.Phase{supervisor.Idle, supervisor.Resolving, supervisor.Installing, supervisor.Upgrading, supervisor.Repairing, supervisor.Spawned, supervisor.Listening, supervisor.Challenged, supervisor.Sidecars, supervisor.Ready, supervisor.Draining, supervisor.Terminating, supervisor.Killing, supervisor.Waiting} {
+		for _, phase := range []supervisor.Phase{supervisor.Idle, supervisor.Resolving, supervisor.Installing, supervisor.Upgrading, supervisor.AwaitingConfig, supervisor.SettingUp, supervisor.Repairing, supervisor.Spawned, supervisor.Listening, supervisor.Challenged, supervisor.Sidecars, supervisor.Ready, supervisor.Draining, supervisor.Terminating, supervisor.Killing, supervisor.Waiting} {
 			for _, mode := range []supervisor.Mode{supervisor.NoMode, supervisor.Managed, supervisor.Attached, supervisor.Conflict} {
 				for _, stopping := range []string{"", "stop", "restart", "quit"} {
 					out = append(out, supervisor.Status{State: state, Phase: phase, Mode: mode, StoppingFor: stopping, Cause: dirt, LastLine: dirt.Detail, SlowStart: true, NextRetryAt: noon,
@@ -212,8 +273,8 @@ func eachItem(items []Item, f func(Item)) {
 	}
 }
 
-// The words may only change in coarse steps: an update closes the open menu on
-// Qt desktops (PAINS P26).
+// P26: the words change in coarse steps only, because an update closes the open menu on Qt
+// desktops.
 func TestL2_ViewChangesRarely(t *testing.T) {
 	for name, tt := range map[string]struct {
 		s    supervisor.Status
@@ -251,6 +312,22 @@ func TestWrapAndCut(t *testing.T) {
 			t.Errorf("line %q is too long", line)
 		}
 	}
+	// XD10: Chinese characters are twice as wide.
+	chinese := strings.Repeat("网关正在运行", 12)
+	for _, line := range append(wrap(chinese, 3), cut(chinese, maxLabel)) {
+		if n := words.Columns(line); n > maxLabel || n < maxLabel-2 && !strings.HasSuffix(chinese, line) {
+			t.Errorf("line %q is %d wide", line, n)
+		}
+	}
+	if got := strings.Join(wrap(chinese, 3), ""); got != chinese {
+		t.Errorf("wrap lost something: %q", got)
+	}
+	if n := words.Columns("网关，ok"); n != 8 {
+		t.Errorf("two characters, a comma and two letters are %d wide", n)
+	}
+	if words.Columns("e\u0301") != 1 {
+		t.Error("an accent has no width of its own")
+	}
 	if got := strings.Join(wrap(long, 3), " "); got != long {
 		t.Errorf("wrap lost something: %q", got)
 	}
@@ -259,7 +336,8 @@ func TestWrapAndCut(t *testing.T) {
 	}
 }
 
-// Text from outside reaches neither markup nor a shell (K3's neighbours: P21, TRAY hosts).
+// L3: text from outside cannot become markup or reach a shell (related to K3: P21, TRAY
+// hosts).
 func TestL3_PlainText(t *testing.T) {
 	got := plain("<b>$(calc.exe)</b> `x` \"@ ]]> a&b\x00\x1b[1m\r\nend")
 	if strings.ContainsAny(got, "<>&$`\"\x00\x1b\r\n") {
@@ -267,29 +345,35 @@ func TestL3_PlainText(t *testing.T) {
 	}
 }
 
-// No language lacks a text, and all take the same values.
+// L2: no language lacks a text, and all texts of a name have the same placeholders.
 func TestL2_TextsComplete(t *testing.T) {
 	verbs := regexp.MustCompile(`%[sd%]`)
-	en := reflect.ValueOf(english)
+	en := map[string]string{}
+	wordstest.Collect(en, "", reflect.ValueOf(english))
+	if len(en) < 90 {
+		t.Fatalf("found only %d texts", len(en))
+	}
 	for language, texts := range languages {
-		v := reflect.ValueOf(*texts)
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			if f.Type.Kind() != reflect.String {
-				continue
+		all := map[string]string{}
+		wordstest.Collect(all, "", reflect.ValueOf(*texts))
+		for name, text := range en {
+			if (all[name] == "") != (text == "") {
+				t.Errorf("%s: no text %s", language, name)
 			}
-			if v.Field(i).String() == "" {
-				t.Errorf("%s: no text %s", language, f.Name)
-			}
-			want, got := verbs.FindAllString(en.Field(i).String(), -1), verbs.FindAllString(v.Field(i).String(), -1)
+			want, got := verbs.FindAllString(text, -1), verbs.FindAllString(all[name], -1)
 			if !slices.Equal(want, got) {
-				t.Errorf("%s: %s takes %v, in English %v", language, f.Name, got, want)
+				t.Errorf("%s: %s takes %v, in English %v", language, name, got, want)
+			}
+		}
+		for name := range all {
+			if _, ok := en[name]; !ok && !strings.HasPrefix(name, ".cause") && !strings.HasPrefix(name, ".remedy") && !strings.HasPrefix(name, ".reason") && !strings.HasPrefix(name, ".result") {
+				t.Errorf("%s: there is no text %s in English", language, name)
 			}
 		}
 	}
 }
 
-// Every cause and reason there is has its words in every language but English,
+// Every cause and reason has its words in every language but English,
 // whose words are package supervisor's.
 func TestL2_CausesTranslated(t *testing.T) {
 	causes, reasons := constants(t, "cause.go", "CauseCode"), constants(t, "status.go", "ReasonCode")
@@ -317,7 +401,7 @@ func TestL2_CausesTranslated(t *testing.T) {
 	}
 }
 
-// constants are the values of all constants of a type in a file of package supervisor.
+// constants returns the values of all constants of a type in a file of package supervisor.
 func constants(t *testing.T, file, typ string) (values []string) {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "supervisor", file), nil, 0)
@@ -338,12 +422,4 @@ func constants(t *testing.T, file, typ string) (values []string) {
 		return true
 	})
 	return values
-}
-
-func TestTextsFor(t *testing.T) {
-	for language, want := range map[string]*texts{"en_GB.UTF-8": &english, "C": &english, "POSIX": &english, "fr": &english, "zh_CN.UTF-8": &chinese, "zh-CN": &chinese} {
-		if textsFor(language) != want {
-			t.Errorf("%q", language)
-		}
-	}
 }

@@ -17,30 +17,98 @@ import (
 )
 
 const (
-	// wineTime bounds a run of tests under wine, and the wait for what is to be seen there. It is no expectation: they take 15 s
-	// on an idle machine.
+	// wineTime limits a run of tests under wine, and the wait for something to be seen
+	// there. It is not an expectation: both take 15 s on an idle machine.
 	wineTime = 4 * time.Minute
-	// wineLeft is how long what a program leaves behind under wine may keep its
-	// output open.
+	// wineLeft is how long programs that are left behind under wine may keep the output
+	// open.
 	wineLeft = 5 * time.Second
 )
 
-// What needs Windows itself, as far as wine 8 can stand in for it: the processes
-// of the supervisor, the Run key, and the program that users get. Wine has no unix
-// sockets, so no command reaches the program there.
+// TestWine tests what needs Windows, as far as wine 8 can replace it: the processes of the
+// supervisor, the Run key, and the program that users get. Wine has no unix sockets, so no
+// command reaches the program there.
 func TestWine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles everything for Windows; make check runs it")
+	}
 	needTool(t, "wine", "wineserver", "Xvfb", "xdotool", "import")
 	w := newWine(t)
 	t.Run("M3_Processes", func(t *testing.T) {
-		w.test(t, "../supervisor", "^Test(C4_AskedToEnd|C4_IgnoresTheRequest|G1_ExitCodeAndLastWords|M2_Recognised|M3_JobObject)$")
+		w.test(t, "../supervisor/machine", "^Test(C4_AskedToEnd|C4_IgnoresTheRequest|G1_ExitCodeAndLastWords|M2_Recognised|M3_JobObject|XH6_ABurstIsNotLost|XH7_NoHoleAfterACut)$")
 	})
 	t.Run("L6_RunKey", func(t *testing.T) { w.test(t, "./autostart", "^TestL6_") })
 	t.Run("L1_Desktop", w.desktop)
+	t.Run("I18_Installer", w.installer)
 }
 
-// desktop starts the program by Explorer, as a double click does, and uses it
-// with the mouse: the icon, its tooltip, its menu, three clicks. Notifications are
-// off: they show for 5 s, which a busy machine may miss, and cover the rest.
+// installer runs the setup program, runs it again over its own installation, and removes
+// everything. Files that clawtray has written for its user stay.
+func (w *wine) installer(t *testing.T) {
+	needTool(t, "make", "git", "makensis")
+	const version = "1.2.3"
+	dist := filepath.Join(w.dir, "dist")
+	build := exec.Command("make", "-C", "..", "--no-print-directory", "dist", "VERSION="+version, "PLATFORMS=windows/amd64", "DIST="+dist)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", build.Args, err, out)
+	}
+	run := func(args ...string) string {
+		out, err := finish(w.command(args...))
+		if err != nil {
+			t.Fatalf("%q: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	local := strings.TrimSpace(run("cmd", "/c", "echo %LOCALAPPDATA%"))
+	folder := filepath.Join(w.dir, "prefix/drive_c", strings.ReplaceAll(strings.TrimPrefix(local, `C:`), `\`, "/"))
+	installed := filepath.Join(folder, `Programs/clawtray`)
+	program := filepath.Join(installed, "clawtray.exe")
+	settings := filepath.Join(folder, "clawtray/clawtray.toml")
+	if err := os.MkdirAll(filepath.Dir(settings), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(settings, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const uninstall = `HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\clawtray`
+	for range 2 {
+		run(windows(filepath.Join(dist, "clawtray_"+version+"_windows_amd64-setup.exe")), "/S")
+		if got := run("reg", "query", uninstall, "/v", "DisplayVersion"); !strings.Contains(got, version) {
+			t.Errorf("the registry has %s", got)
+		}
+		if got := run(windows(program), "version"); !strings.Contains(got, version) {
+			t.Errorf("what is installed says %q", got)
+		}
+	}
+	run(windows(program), "autostart", "on")
+	w.runKey(t, true)
+
+	run(windows(filepath.Join(installed, "uninstall.exe")), "/S")
+	w.wait() // the uninstaller removes itself with a copy of itself
+	w.runKey(t, false)
+	if out, err := finish(w.command("reg", "query", uninstall)); err == nil {
+		t.Errorf("still in the list of programs:\n%s", out)
+	}
+	left, _ := filepath.Glob(filepath.Join(folder, "Programs/clawtray*"))
+	links, _ := filepath.Glob(filepath.Join(folder, "../Roaming/Microsoft/Windows/Start Menu/Programs/clawtray*"))
+	if len(left)+len(links) > 0 {
+		t.Errorf("left over: %q %q", left, links)
+	}
+	if _, err := os.Stat(settings); err != nil {
+		t.Errorf("the user's settings: %v", err)
+	}
+}
+
+// wait waits until everything in this Windows has ended.
+func (w *wine) wait() {
+	cmd := exec.Command("wineserver", "-w")
+	cmd.Env = w.env
+	_ = cmd.Run() // it fails when nothing runs any more
+}
+
+// desktop starts the program through Explorer, as a double click does, and uses it with the
+// mouse: the icon, its tooltip, its menu, three clicks. Notifications are off, because they
+// show for 5 s, which a busy machine may miss, and hide other things.
 func (w *wine) desktop(t *testing.T) {
 	config := filepath.Join(w.dir, "clawtray")
 	if err := os.MkdirAll(config, 0o700); err != nil {
@@ -51,11 +119,11 @@ func (w *wine) desktop(t *testing.T) {
 	}
 	program := w.build(t, "clawtray.exe", "build", "-ldflags", "-H windowsgui", "..")
 	d := &desktop{t: t}
-	d.startX()
+	d.startX(screenWidth, screenHeight)
 	w.env = append(w.env, "DISPLAY="+d.display, "XDG_CONFIG_HOME="+windows(w.dir))
 	size := fmt.Sprintf("/desktop=test,%dx%d", screenWidth, screenHeight)
 	explorer := w.command("explorer", size, windows(program))
-	var said bytes.Buffer // read after its end
+	var said bytes.Buffer // read it after the program has ended
 	explorer.Stderr = &said
 	if err := explorer.Start(); err != nil {
 		t.Fatal(err)
@@ -63,7 +131,7 @@ func (w *wine) desktop(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- explorer.Wait() }()
 
-	// There is no OpenClaw, which needs a person: the icon is red.
+	// There is no OpenClaw, so a person is needed and the icon is red.
 	corner := image.Rect(screenWidth-22, screenHeight-22, screenWidth, screenHeight)
 	open := image.Rect(screenWidth/3, 0, screenWidth, screenHeight-22)
 	icon := func(im *image.RGBA) bool { return count(im, corner, red) > 20 }
@@ -82,7 +150,7 @@ func (w *wine) desktop(t *testing.T) {
 		row := rows[len(rows)-1-fromBottom]
 		d.x("mousemove", fmt.Sprint(row.X), fmt.Sprint(row.Y), "click", "1")
 	}
-	const login, quit = 4, 0 // rows from the bottom
+	const login, quit = 4, 0 // number of the row, from the bottom
 	click("wine-2-menu", login)
 	w.runKey(t, true)
 	click("wine-3-menu-checked", login)
@@ -96,8 +164,8 @@ func (w *wine) desktop(t *testing.T) {
 	}
 }
 
-// runKey waits until the program is, or is not, in the registry's list of what
-// starts at login.
+// runKey waits until the program is, or is not, in the registry's list of programs that
+// start at login.
 func (w *wine) runKey(t *testing.T, want bool) {
 	t.Helper()
 	var out []byte
@@ -110,7 +178,7 @@ func (w *wine) runKey(t *testing.T, want bool) {
 	t.Fatalf("in the Run key: %v wanted\n%s", want, out)
 }
 
-// seen takes pictures until two in a row are the same and ok.
+// seen takes pictures until two in a row are equal and ok returns true.
 func (d *desktop) seen(what string, ok func(*image.RGBA) bool) *image.RGBA {
 	d.t.Helper()
 	last := d.shot()
@@ -140,15 +208,15 @@ func count(im *image.RGBA, area image.Rectangle, is func(color.RGBA) bool) (n in
 	return n
 }
 
-// menuRows finds the lines of text in the open menu, which fills the lower right
-// corner above the taskbar: the beginning of each, from the top.
+// menuRows finds the lines of text in the open menu, which is in the lower right corner
+// above the taskbar. It returns the beginning of each line, from the top.
 func menuRows(im *image.RGBA) (rows []image.Point) {
 	const bottom = screenHeight - 24
 	left := 0
 	for left < screenWidth && !white(im.RGBAAt(left, bottom)) {
 		left++
 	}
-	const least, most = 4, 16 // pixels; separators are lower, what lies above the menu is higher
+	const least, most = 4, 16 // pixels; separators are lower, and things above the menu are higher
 	text := image.Rect(left+20, 0, left+60, 1)
 	began := 0
 	for y := range screenHeight - 10 {
@@ -163,7 +231,7 @@ func menuRows(im *image.RGBA) (rows []image.Point) {
 	return rows
 }
 
-// wine is a Windows of the test's own.
+// wine is a separate Windows for the test.
 type wine struct {
 	dir string
 	env []string
@@ -175,10 +243,10 @@ func newWine(t *testing.T) *wine {
 	w.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "WINEPREFIX=" + prefix, "WINEDEBUG=-all",
 		"WINEDLLOVERRIDES=mscoree,mshtml="}
 	t.Cleanup(func() {
-		for _, how := range []string{"-k", "-w"} { // end everything in it, and wait for that
+		for _, how := range []string{"-k", "-w"} { // end all its processes, and wait for that
 			cmd := exec.Command("wineserver", how)
 			cmd.Env = w.env
-			cmd.Run() // fails when nothing runs any more
+			cmd.Run() // it fails when nothing runs any more
 		}
 	})
 	if out, err := finish(w.command("wineboot", "-i")); err != nil {
@@ -196,7 +264,7 @@ func (w *wine) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// finish runs a command to its end; what it leaves behind is no error.
+// finish runs a command to its end. Processes that it leaves behind are not an error.
 func finish(cmd *exec.Cmd) ([]byte, error) {
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, exec.ErrWaitDelay) {
@@ -205,7 +273,7 @@ func finish(cmd *exec.Cmd) ([]byte, error) {
 	return out, err
 }
 
-// build runs a go command that makes a program for Windows.
+// build runs a go command that builds a program for Windows.
 func (w *wine) build(t *testing.T, name string, command ...string) string {
 	t.Helper()
 	path := filepath.Join(w.dir, name)
@@ -229,15 +297,14 @@ func (w *wine) test(t *testing.T, pkg, run string) {
 	}
 }
 
-// windows is a path as a Windows program sees it there.
+// windows returns a path as a Windows program sees it.
 func windows(path string) string { return `Z:` + strings.ReplaceAll(path, "/", `\`) }
 
-// bcryptPrimitives is a DLL without code, that forwards its only function to
-// one that does the same. Every Go program needs that function, and wine 8
-// (Debian 12) lacks it.
+// bcryptPrimitives returns a DLL without code that forwards its only function to an
+// equivalent one. Every Go program needs that function, and wine 8 (Debian 12) lacks it.
 func bcryptPrimitives(t *testing.T) []byte {
 	const (
-		section   = 0x1000 // where the only section is in memory
+		section   = 0x1000 // address of the only section in memory
 		alignment = 0x200
 		headers   = 0x80 // the DOS header
 	)
@@ -252,9 +319,9 @@ func bcryptPrimitives(t *testing.T) []byte {
 		copy(exports[at:], s+"\x00")
 		return section + uint32(at)
 	}
-	const addresses, names, ordinals = 40, 44, 48 // after the export directory; one entry each
+	const addresses, names, ordinals = 40, 44, 48 // offsets of the tables after the export directory; one entry each
 	put(12, text(64, "bcryptprimitives.dll"), 1, 1, 1, section+addresses, section+names, section+ordinals)
-	put(addresses, text(96, "advapi32.SystemFunction036")) // points into the section: a forwarder
+	put(addresses, text(96, "advapi32.SystemFunction036")) // an address within the section, so it is a forwarder
 	put(names, text(128, "ProcessPrng"))
 
 	optional := pe.OptionalHeader64{Magic: 0x20b, SizeOfInitializedData: alignment, ImageBase: 0x180000000,

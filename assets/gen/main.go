@@ -1,7 +1,10 @@
-// Command gen renders the SVG icons to the PNG and ICO files that package
-// assets embeds. Run it in the repository's root after changing an SVG file:
+// Command gen renders the SVG icons to the PNG and ICO files that package assets embeds.
+// Run it in the repository's root after a change of an SVG file:
 //
 //	go run ./assets/gen
+//
+// With -theme FOLDER it writes only the program's icon, in each size of an icon theme, into
+// the folders of share/icons/hicolor.
 package main
 
 import (
@@ -21,23 +24,33 @@ import (
 )
 
 const (
-	traySize     = 48  // pixels: panels show 16 to 48; a single size goes over D-Bus at each change
-	templateSize = 44  // pixels: 22 points on a retina display
-	appSize      = 256 // pixels: the largest that desktop files and Windows ask for
+	traySize     = 48  // pixels; panels show 16 to 48, and each change sends one size over D-Bus
+	templateSize = 44  // pixels, which are 22 points on a retina display
+	appSize      = 256 // pixels, the largest size that desktop files and Windows ask for
 )
 
-// The sizes in pixels that Windows asks for: 100 % to 200 % scaling, and the
-// large one for Explorer.
+// The sizes in pixels for Windows: for 100 % to 200 % scaling, and a large one for
+// Explorer.
 var (
 	trayICO = []int{16, 20, 24, 32, 48}
 	appICO  = []int{16, 20, 24, 32, 48, 256}
 )
 
+// theme has the folders of an icon theme with their sizes in pixels. @2 is for screens with
+// twice the resolution; macOS needs that size, too.
+var theme = map[string]int{"16x16": 16, "22x22": 22, "24x24": 24, "32x32": 32, "48x48": 48, "64x64": 64,
+	"128x128": 128, "256x256": 256, "512x512": 512, "512x512@2": 1024}
+
 func main() {
 	log.SetFlags(0)
 	dir := flag.String("icons", filepath.Join("assets", "icons"), "folder of the SVG files")
 	out := flag.String("out", "", "folder to write to (default: the same)")
+	hicolor := flag.String("theme", "", "write the sizes of the program's icon below this folder, and nothing else")
 	flag.Parse()
+	if *hicolor != "" {
+		writeTheme(filepath.Join(*dir, "app.svg"), *hicolor)
+		return
+	}
 	if *out == "" {
 		*out = *dir
 	}
@@ -52,9 +65,26 @@ func main() {
 		}
 		name := strings.TrimSuffix(filepath.Base(src), ".svg")
 		for suffix, data := range render(name == "app", svg) {
-			if err := os.WriteFile(filepath.Join(*out, name+suffix), data, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(*out, name+suffix), data, 0o644); err != nil { // #nosec G306 -- files of the repository
 				log.Fatal(err)
 			}
+		}
+	}
+}
+
+// writeTheme writes one icon in each size of a theme.
+func writeTheme(source, hicolor string) {
+	svg, err := os.ReadFile(source)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for folder, size := range theme {
+		apps := filepath.Join(hicolor, folder, "apps")
+		if err := os.MkdirAll(apps, 0o755); err != nil { // #nosec G301 -- folders of a package
+			log.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(apps, "clawtray.png"), encode(draw(svg, size)), 0o644); err != nil { // #nosec G306 -- a file of a package
+			log.Fatal(err)
 		}
 	}
 }
@@ -89,12 +119,12 @@ func draw(svg []byte, size int) *image.NRGBA {
 	return straight
 }
 
-// template keeps what is coloured and drops what is white: the outlines and
-// the glyphs become holes, so the shape is still told in one colour.
-// darkGlyph is the colour of a sign on a light ground. In a template it has to
-// become a hole like the white ones, or it would drown in the ground.
+// darkGlyph is the colour of a sign on a light background. In a template the sign has to
+// become a hole like the white ones, because otherwise nobody could see it.
 const darkGlyph = "#2b2100"
 
+// template returns a picture in one colour: coloured parts stay and white parts become
+// transparent. So the outlines and signs become holes and the shape stays visible.
 func template(im *image.NRGBA) *image.NRGBA {
 	out := image.NewNRGBA(im.Bounds())
 	for y := range im.Bounds().Dy() {

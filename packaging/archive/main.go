@@ -1,11 +1,11 @@
-// Command archive packs a folder for release so that the same files give the
-// same bytes on every system:
+// Command archive packs a folder for a release. The same files give the same bytes on every
+// system:
 //
 //	archive OUT.tar.gz|OUT.zip DIR
 //
-// Names are sorted and begin with DIR's last element, owners are left out, and
-// every time is SOURCE_DATE_EPOCH (seconds since 1970, UTC; 0 when unset).
-// Permissions are 0755 for what its owner can execute and 0644 else.
+// Names are sorted and begin with DIR's last element. Owners are left out, and every time
+// is SOURCE_DATE_EPOCH (seconds since 1970, UTC; 0 when it is not set). Permissions are
+// 0755 for files that their owner can execute, and 0644 for others.
 package main
 
 import (
@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// run writes the archive out of the folder dir.
+// run writes the archive of the folder dir.
 func run(out, dir string) error {
 	epoch, err := strconv.ParseInt(cmp.Or(os.Getenv("SOURCE_DATE_EPOCH"), "0"), 10, 64)
 	if err != nil {
@@ -91,7 +91,8 @@ func writeZip(w io.Writer, dir string, modified time.Time) error {
 	return z.Close()
 }
 
-// each copies every file below dir, in the order of names, to what begin returns for it.
+// each copies every file below dir, sorted by name, to the writer that begin returns for
+// it.
 func each(dir string, begin func(name string, info fs.FileInfo) (io.Writer, error)) error {
 	root := os.DirFS(dir)
 	return fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
@@ -116,7 +117,7 @@ func each(dir string, begin func(name string, info fs.FileInfo) (io.Writer, erro
 	})
 }
 
-// mode is what a file's permissions become in an archive.
+// mode returns a file's permissions in the archive.
 func mode(info fs.FileInfo) fs.FileMode {
 	if info.Mode()&0o100 != 0 {
 		return 0o755

@@ -1,33 +1,57 @@
-; The setup program: one user's folder, no administrator needed.
-; makensis -DVERSION=... -DPROGRAM=clawtray.exe -DLICENSE=... -DOUT=... installer.nsi
-Target amd64-unicode
+; The setup program: one user's folder, no administrator needed. packaging/windows/dist.sh:
+; makensis -DTARGET=... -DVERSION=... -DNUMBERS=1.2.3.0 -DHOME=URL -DSTAGE=... -DOUT=... installer.nsi
+Target ${TARGET}
+SetCompressor /SOLID lzma
 Name "clawtray"
 OutFile "${OUT}"
 RequestExecutionLevel user
 InstallDir "$LOCALAPPDATA\Programs\clawtray"
+; An upgrade is installed into the folder of the version before.
+InstallDirRegKey HKCU "Software\Microsoft\Windows\CurrentVersion\Uninstall\clawtray" "InstallLocation"
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\clawtray"
+VIProductVersion "${NUMBERS}"
+VIAddVersionKey "ProductName" "clawtray"
+VIAddVersionKey "ProductVersion" "${VERSION}"
+VIAddVersionKey "FileVersion" "${NUMBERS}"
+VIAddVersionKey "FileDescription" "clawtray setup"
+VIAddVersionKey "LegalCopyright" "MIT licence"
 
 Page directory
 Page instfiles
 UninstPage uninstConfirm
 UninstPage instfiles
 
+; Says whether a clawtray was running before and must be started again.
+Var ran
+
 Section
   ; A running one keeps its file open: it is asked to quit, and waits for its gateway (up to 30 s).
-  IfFileExists "$INSTDIR\clawtray.exe" 0 +2
+  ; It exits with 0 only when one ran.
+  StrCpy $ran 1
+  IfFileExists "$INSTDIR\clawtray.exe" 0 replace
     nsExec::Exec '"$INSTDIR\clawtray.exe" quit'
+    Pop $ran
+  replace:
   SetOutPath $INSTDIR
-  File "/oname=clawtray.exe" "${PROGRAM}"
-  File "/oname=LICENSE.txt" "${LICENSE}"
+  File "${STAGE}/clawtray.exe"
+  File "${STAGE}/LICENSE.txt"
+  File "/oname=THIRD-PARTY-LICENCES.txt" "${STAGE}/THIRD-PARTY-LICENCES"
   WriteUninstaller "$INSTDIR\uninstall.exe"
   CreateShortcut "$SMPROGRAMS\clawtray.lnk" "$INSTDIR\clawtray.exe" "--show"
   WriteRegStr HKCU "${UNINSTALL}" "DisplayName" "clawtray"
   WriteRegStr HKCU "${UNINSTALL}" "DisplayVersion" "${VERSION}"
+  WriteRegStr HKCU "${UNINSTALL}" "Publisher" "The clawtray authors"
+  WriteRegStr HKCU "${UNINSTALL}" "URLInfoAbout" "${HOME}"
+  WriteRegStr HKCU "${UNINSTALL}" "InstallLocation" "$INSTDIR"
   WriteRegStr HKCU "${UNINSTALL}" "DisplayIcon" "$INSTDIR\clawtray.exe"
   WriteRegStr HKCU "${UNINSTALL}" "UninstallString" '"$INSTDIR\uninstall.exe"'
   WriteRegStr HKCU "${UNINSTALL}" "QuietUninstallString" '"$INSTDIR\uninstall.exe" /S'
   WriteRegDWORD HKCU "${UNINSTALL}" "NoModify" 1
   WriteRegDWORD HKCU "${UNINSTALL}" "NoRepair" 1
+  ; The gateway is back without a person.
+  StrCmp $ran 0 0 done
+    Exec '"$INSTDIR\clawtray.exe"'
+  done:
 SectionEnd
 
 Section Uninstall
@@ -38,6 +62,8 @@ Section Uninstall
   Delete "$SMPROGRAMS\clawtray.lnk"
   Delete "$INSTDIR\clawtray.exe"
   Delete "$INSTDIR\LICENSE.txt"
+  Delete "$INSTDIR\THIRD-PARTY-LICENCES.txt"
   Delete "$INSTDIR\uninstall.exe"
+  ; Only when it is empty: the user's own files stay.
   RMDir "$INSTDIR"
 SectionEnd

@@ -26,7 +26,7 @@ type result struct {
 
 // measure runs one measurement of our client, driven over stdin and stdout.
 func measure(ctx context.Context, url, token, mode string, count, flight int) error {
-	o := rpc.Options{URL: url, Token: token, TrustPeer: true}
+	o := rpc.Options{Gateway: rpc.Gateway{URL: url, Trusted: true}, Credentials: rpc.Credentials{Token: token}}
 	var s *rpc.Session
 	if mode != modeConnect {
 		var err error
@@ -116,17 +116,23 @@ func connects(ctx context.Context, o rpc.Options, n int) ([]time.Duration, error
 	return times, nil
 }
 
+// eventBuffer is how many events may wait for the client.
+const eventBuffer = 512
+
 func events(ctx context.Context, s *rpc.Session, n int) ([]time.Duration, error) {
-	sub := s.Subscribe(n, "chat")
+	sub := s.Subscribe(eventBuffer, "chat")
 	defer sub.Close()
 	start := time.Now()
-	if err := s.Call(ctx, methodFlood, flood{N: n}, nil); err != nil {
-		return nil, err
-	}
+	called := make(chan error, 1)
+	go func() { called <- s.Call(ctx, methodFlood, flood{N: n}, nil) }() // answered after the last event
 	for range n {
 		if _, open := <-sub.C(); !open {
 			return nil, s.Err()
 		}
+		if sub.Dropped() > 0 {
+			return nil, errors.New("events were lost")
+		}
 	}
-	return []time.Duration{time.Since(start)}, nil
+	took := time.Since(start)
+	return []time.Duration{took}, <-called
 }

@@ -48,15 +48,17 @@ var referenceScript []byte
 func main() {
 	log.SetFlags(0)
 	role := flag.String("role", "", "internal: server or client")
+	asJSON := flag.Bool("json", false, "print the rows for packaging/bench")
 	flag.Parse()
-	if err := run(context.Background(), *role, flag.Args()); err != nil {
+	if err := run(context.Background(), *role, *asJSON, flag.Args()); err != nil {
 		log.Fatal("bench: ", err)
 	}
 }
 
-func run(ctx context.Context, role string, args []string) error {
+func run(ctx context.Context, role string, asJSON bool, args []string) error {
 	switch role {
 	case "server":
+		runtime.GOMAXPROCS(1) // leaves one of two processors to the client
 		return serve()
 	case "client":
 		runtime.GOMAXPROCS(1) // as clawtray runs: see main.go
@@ -64,7 +66,7 @@ func run(ctx context.Context, role string, args []string) error {
 		flight, _ := strconv.Atoi(args[3])
 		return measure(ctx, args[0], token, args[1], count, flight)
 	}
-	return compare(ctx)
+	return compare(ctx, asJSON)
 }
 
 // The measurements.
@@ -87,8 +89,8 @@ var measurements = []measurement{
 	{modeEvents, 200000, 1},
 }
 
-// figures are what one measurement of one client gave.
-type figures struct {
+// measured are what one measurement of one client gave.
+type measured struct {
 	result
 	cpu float64 // seconds
 	rss float64 // MiB
@@ -97,7 +99,7 @@ type figures struct {
 // client starts one of the two clients.
 type client func(ctx context.Context, url string, m measurement) *exec.Cmd
 
-func compare(ctx context.Context) error {
+func compare(ctx context.Context, asJSON bool) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -114,9 +116,9 @@ func compare(ctx context.Context) error {
 		return err
 	}
 	defer server()
-	all := map[measurement][2]figures{}
+	all := map[measurement][2]measured{}
 	for _, m := range measurements {
-		var samples [2][]figures
+		var samples [2][]measured
 		for round := range rounds {
 			for i, c := range []client{ours, reference} {
 				log.Printf("%s, %d in flight, round %d of %d, %s", m.mode, m.flight, round+1, rounds, []string{"ours", "reference"}[i])
@@ -127,29 +129,29 @@ func compare(ctx context.Context) error {
 				samples[i] = append(samples[i], f)
 			}
 		}
-		all[m] = [2]figures{median(samples[0]), median(samples[1])}
+		all[m] = [2]measured{median(samples[0]), median(samples[1])}
 	}
-	return table(os.Stdout, all)
+	return show(os.Stdout, rows(all), asJSON)
 }
 
 // median takes the median of each figure by itself.
-func median(samples []figures) figures {
-	of := func(field func(figures) float64) float64 {
-		slices.SortFunc(samples, func(a, b figures) int { return cmp.Compare(field(a), field(b)) })
+func median(samples []measured) measured {
+	of := func(field func(measured) float64) float64 {
+		slices.SortFunc(samples, func(a, b measured) int { return cmp.Compare(field(a), field(b)) })
 		return field(samples[len(samples)/2])
 	}
-	return figures{
+	return measured{
 		result: result{
-			P50: of(func(f figures) float64 { return f.P50 }), P99: of(func(f figures) float64 { return f.P99 }),
-			Total: of(func(f figures) float64 { return f.Total }), Allocs: of(func(f figures) float64 { return f.Allocs }),
+			P50: of(func(f measured) float64 { return f.P50 }), P99: of(func(f measured) float64 { return f.P99 }),
+			Total: of(func(f measured) float64 { return f.Total }), Allocs: of(func(f measured) float64 { return f.Allocs }),
 		},
-		cpu: of(func(f figures) float64 { return f.cpu }), rss: of(func(f figures) float64 { return f.rss }),
+		cpu: of(func(f measured) float64 { return f.cpu }), rss: of(func(f measured) float64 { return f.rss }),
 	}
 }
 
 // sample runs a client and reads its processor time and memory from outside,
 // the same way for both.
-func sample(cmd *exec.Cmd) (f figures, err error) {
+func sample(cmd *exec.Cmd) (f measured, err error) {
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return f, err

@@ -25,7 +25,8 @@ const floodBatch = 1000
 
 // serve is the fake gateway in a process of its own; it ends with stdin.
 func serve() error {
-	gw := gatewaytest.New(gatewaytest.Config{Token: token, Keep: 1})
+	gw := gatewaytest.New(gatewaytest.Config{Token: token, Quirks: gatewaytest.Quirks{Quiet: true}})
+	gw.Keep(1)
 	gw.HandleFast("health", func(*gatewaytest.Request) (any, *gatewaytest.Error) { return health, nil })
 	gw.Handle(methodFlood, sendFlood)
 	floods()

@@ -1,65 +1,39 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"text/tabwriter"
+
+	"clawtray/packaging/figures"
 )
 
-// row compares one figure of both clients with its goal.
-type row struct {
-	name      string
-	unit      string
-	ours      float64
-	reference float64
-	goal      float64 // for ours / reference; 0: none
-	more      bool    // more is better
-}
-
-func table(w io.Writer, all map[measurement][2]figures) error {
+// rows compares the figures of both clients, with the goals.
+func rows(all map[measurement][2]measured) []figures.Row {
 	one, many, connect, flood := all[measurements[0]], all[measurements[1]], all[measurements[2]], all[measurements[3]]
-	perSecond := func(f figures) float64 { return float64(measurements[3].count) / f.Total * 1000 }
-	rows := []row{
-		{"CPU per 100,000 calls, 1 in flight", "s", one[0].cpu, one[1].cpu, 0.75, false},
-		{"CPU per 100,000 calls, 64 in flight", "s", many[0].cpu, many[1].cpu, 0.40, false},
-		{"latency p50, 1 in flight", "ms", one[0].P50, one[1].P50, 0, false},
-		{"latency p99, 1 in flight", "ms", one[0].P99, one[1].P99, 0, false},
-		{"latency p50, 64 in flight", "ms", many[0].P50, many[1].P50, 0, false},
-		{"latency p99, 64 in flight", "ms", many[0].P99, many[1].P99, 0.25, false},
-		{"connect, median", "ms", connect[0].P50, connect[1].P50, 0.30, false},
-		{"events received per second", "", perSecond(flood[0]), perSecond(flood[1]), 4, true},
-		{"resident memory after the calls", "MiB", many[0].rss, many[1].rss, 1.0 / 6, false},
+	perSecond := func(f measured) float64 { return float64(measurements[3].count) / f.Total * 1000 }
+	row := func(name, unit string, ours, reference, goal float64) figures.Row {
+		return figures.Row{Part: "Protocol", Name: name, Unit: unit, Ours: ours, Peer: "reference client", Its: reference, Goal: goal}
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tours\treference\tratio\tgoal\t\t")
-	for _, r := range rows {
-		ratio := r.ours / r.reference
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.2f\t%s\t\n", r.name, number(r.ours, r.unit), number(r.reference, r.unit), ratio, verdict(ratio, r.goal, r.more))
+	events := row("events received a second", "", perSecond(flood[0]), perSecond(flood[1]), 4)
+	events.More = true
+	return []figures.Row{
+		row("processor time of 100,000 calls, 1 in flight", "s", one[0].cpu, one[1].cpu, 0.75),
+		row("processor time of 100,000 calls, 64 in flight", "s", many[0].cpu, many[1].cpu, 0.40),
+		row("latency p50, 1 in flight", "ms", one[0].P50, one[1].P50, 0),
+		row("latency p99, 1 in flight", "ms", one[0].P99, one[1].P99, 0),
+		row("latency p50, 64 in flight", "ms", many[0].P50, many[1].P50, 0),
+		row("latency p99, 64 in flight", "ms", many[0].P99, many[1].P99, 0.25),
+		row("connecting, median", "ms", connect[0].P50, connect[1].P50, 0.30),
+		events,
+		row("processor time of 200,000 events", "s", flood[0].cpu, flood[1].cpu, 0.25),
+		row("memory after the calls", "MiB", many[0].rss, many[1].rss, 0.17),
+		{Part: "Protocol", Name: "allocations a call, 1 in flight", Ours: one[0].Allocs, Goal: 5},
 	}
-	fmt.Fprintf(t, "allocations per call, 1 in flight\t%.1f\t\t\t%s\t\n", one[0].Allocs, verdict(one[0].Allocs, 5, false))
-	return t.Flush()
 }
 
-func number(v float64, unit string) string {
-	switch {
-	case v >= 1000:
-		return fmt.Sprintf("%.0f %s", v, unit)
-	case v >= 1:
-		return fmt.Sprintf("%.2f %s", v, unit)
+// show writes the rows for people, or for packaging/bench.
+func show(w io.Writer, rows []figures.Row, json bool) error {
+	if json {
+		return figures.Print(w, rows...)
 	}
-	return fmt.Sprintf("%.3f %s", v, unit)
-}
-
-func verdict(v, goal float64, more bool) string {
-	switch {
-	case goal == 0:
-		return ""
-	case more && v >= goal:
-		return fmt.Sprintf(">= %.2f met", goal)
-	case more:
-		return fmt.Sprintf(">= %.2f MISSED", goal)
-	case v <= goal:
-		return fmt.Sprintf("<= %.2f met", goal)
-	}
-	return fmt.Sprintf("<= %.2f MISSED", goal)
+	return figures.Table(w, rows)
 }

@@ -11,19 +11,19 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// closeWait is how long a close frame may take to be written.
+// closeWait bounds the writing of a close frame or a ping.
 const closeWait = time.Second
 
-// Conn is one socket.
+// Conn is the connection of one client.
 type Conn struct {
 	gw     *Gateway
 	ws     *websocket.Conn
-	origin string
+	origin string // header of the upgrade
 
-	mu       sync.Mutex // guards writing, and seq with it
-	seq      int64
-	hello    bool
-	scopes   map[string]bool
+	mu       sync.Mutex      // guards writing, seq and hello
+	seq      int64           // of the newest event
+	hello    bool            // hello-ok was sent
+	scopes   map[string]bool // that were granted with hello-ok
 	handlers sync.WaitGroup
 	ctx      context.Context // ends with the socket
 	cancel   context.CancelFunc
@@ -31,13 +31,10 @@ type Conn struct {
 }
 
 func newConn(gw *Gateway, ws *websocket.Conn, r *http.Request) *Conn {
-	ctx, cancel := context.WithCancel(gw.ctx)
+	ctx, cancel := context.WithCancel(gw.life.ctx)
 	pong := ws.PingHandler()
 	ws.SetPingHandler(func(payload string) error {
-		gw.mu.Lock()
-		ignored := gw.noPongs
-		gw.mu.Unlock()
-		if ignored {
+		if gw.snapshot().noPongs {
 			return nil
 		}
 		return pong(payload)
@@ -54,27 +51,32 @@ type envelope struct {
 	Params  json.RawMessage `json:"params"`
 }
 
-// serve runs a socket from challenge to close.
+// serve runs a connection from the challenge to its close.
 func (gw *Gateway) serve(c *Conn) {
 	if !gw.enter(c) {
 		return
 	}
-	defer gw.running.Done()
+	defer gw.life.running.Done()
 	defer func() {
 		_ = c.ws.Close()
 		c.cancel()
-		gw.set(func() { delete(gw.all, c); delete(gw.conns, c) })
+		gw.set(func() { delete(gw.sockets.all, c); delete(gw.sockets.connected, c) })
 		c.handlers.Wait()
 	}()
 	accepted := gw.handshake(c)
-	gw.opened.Add(-1)
+	gw.sockets.opened.Add(-1)
 	if !accepted {
 		return
 	}
-	if gw.cfg.Tick > 0 {
-		c.handlers.Go(func() { c.tick(gw.cfg.Tick) })
+	if gw.cfg.Policy.Tick > 0 {
+		c.handlers.Go(func() {
+			c.every(gw.cfg.Policy.Tick, func(now time.Time) { c.Emit("tick", map[string]any{"ts": now.UnixMilli()}) })
+		})
 	}
-	c.ws.SetReadLimit(gw.cfg.MaxPayload)
+	if !gw.cfg.Quirks.Quiet && gw.cfg.Protocol > 3 { // 2026.3 sends none (measured)
+		c.handlers.Go(func() { c.every(pingEvery, func(time.Time) { c.Ping(nil) }) })
+	}
+	c.ws.SetReadLimit(gw.cfg.Policy.MaxPayload)
 	for {
 		_, b, err := c.ws.ReadMessage()
 		if err != nil {
@@ -84,33 +86,35 @@ func (gw *Gateway) serve(c *Conn) {
 	}
 }
 
-// enter counts a socket in; false means that the gateway is closed.
+// enter adds a connection to those that Close ends. It reports false when the gateway is
+// closed already.
 func (gw *Gateway) enter(c *Conn) bool {
 	gw.mu.Lock()
 	defer gw.mu.Unlock()
-	if gw.closed {
+	if gw.state.closed {
 		_ = c.ws.Close()
 		return false
 	}
-	gw.running.Add(1)
-	gw.all[c] = struct{}{}
+	gw.life.running.Add(1)
+	gw.sockets.all[c] = struct{}{}
 	return true
 }
 
-func (c *Conn) tick(every time.Duration) {
-	ticker := time.NewTicker(every)
+// every calls do at an interval, until the connection is closed.
+func (c *Conn) every(interval time.Duration, do func(now time.Time)) {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case now := <-ticker.C:
-			c.Emit("tick", map[string]any{"ts": now.UnixMilli()})
+			do(now)
 		case <-c.ctx.Done():
 			return
 		}
 	}
 }
 
-// received handles one frame after hello.
+// received handles one message after hello-ok.
 func (c *Conn) received(b []byte) {
 	var e envelope
 	if json.Unmarshal(b, &e) != nil {
@@ -129,7 +133,7 @@ func (c *Conn) received(b []byte) {
 	switch {
 	case failed != nil:
 		c.answer(e.ID, nil, failed)
-	case handler == nil: // answered already
+	case handler == nil: // route has answered
 	default:
 		c.handlers.Go(func() {
 			defer c.gw.inFlight.Add(-1)
@@ -141,25 +145,25 @@ func (c *Conn) received(b []byte) {
 	}
 }
 
-// Context ends when the socket is closed; handlers that block wait for it too.
+// Context ends when the connection is closed. A handler that blocks has to return then.
 func (r *Request) Context() context.Context { return r.Conn.ctx }
 
-// Answer answers a request later, for handlers that returned NoAnswer.
+// Answer answers a request whose handler has returned NoAnswer.
 func (r *Request) Answer(payload any, err *Error) { r.Conn.answer(r.ID, payload, err) }
 
 func (c *Conn) answer(id json.RawMessage, payload any, failed *Error) {
 	switch {
-	case c.gw.cfg.JSONRPC && c.isHello() && failed != nil:
+	case c.gw.cfg.Quirks.JSONRPC && c.isHello() && failed != nil:
 		code := any(failed.Code)
 		if strings.HasPrefix(failed.Message, unknownMethod) {
 			code = -32601 // JSON-RPC's own
 		}
 		c.send(map[string]any{"jsonrpc": "2.0", "id": id, "error": map[string]any{"code": code, "message": failed.Message, "data": failed.Details}})
-	case c.gw.cfg.JSONRPC && c.isHello():
+	case c.gw.cfg.Quirks.JSONRPC && c.isHello():
 		c.send(map[string]any{"jsonrpc": "2.0", "id": id, "result": payload})
 	case failed != nil:
 		c.send(map[string]any{"type": "res", "id": id, "ok": false, "error": failed})
-	default: // by hand: benchmarks shall not measure this side
+	default: // written by hand, because benchmarks measure the client, not this side
 		b := append([]byte(`{"type":"res","id":`), id...)
 		b = append(b, `,"ok":true,"payload":`...)
 		c.Raw(append(append(b, encode(payload)...), '}'))
@@ -188,11 +192,16 @@ func (c *Conn) isHello() bool {
 func (c *Conn) Emit(event string, payload any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.emit(event, payload)
+}
+
+// emit is Emit for a caller that holds c.mu.
+func (c *Conn) emit(event string, payload any) {
 	frame := map[string]any{"type": "event", "event": event, "payload": payload}
 	if c.hello {
 		c.seq++
 		frame["seq"] = c.seq
-		if c.gw.cfg.JSONRPC {
+		if c.gw.cfg.Quirks.JSONRPC {
 			frame = map[string]any{"jsonrpc": "2.0", "method": event, "params": payload}
 		}
 	}
@@ -205,26 +214,26 @@ func (c *Conn) send(frame any) {
 	c.write(frame)
 }
 
-// write sends a frame; c.mu is held. Errors show in the reader.
+// write sends a frame. The caller holds c.mu. When it fails, the next read fails, too.
 func (c *Conn) write(frame any) {
 	_ = c.ws.WriteMessage(websocket.TextMessage, encode(frame))
 }
 
-// Raw writes b as one text message, whatever it is.
+// Raw sends b as one text message, whatever its content is.
 func (c *Conn) Raw(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.ws.WriteMessage(websocket.TextMessage, b)
 }
 
-// RawBytes writes b to the connection under the WebSocket.
+// RawBytes writes b to the connection below the WebSocket.
 func (c *Conn) RawBytes(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, _ = c.ws.NetConn().Write(b)
 }
 
-// Fragments writes the parts as the frames of one text message.
+// Fragments sends one text message, with each part in a frame of its own.
 func (c *Conn) Fragments(parts ...[]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -240,7 +249,7 @@ func (c *Conn) Fragments(parts ...[]byte) {
 	}
 }
 
-// frameHeader is the header of an unmasked frame (RFC 6455, 5.2).
+// frameHeader is the header of an unmasked frame of n bytes (RFC 6455, 5.2).
 func frameHeader(first byte, n int) []byte {
 	switch {
 	case n < 126:
@@ -260,7 +269,7 @@ func (c *Conn) Ping(payload []byte) {
 	_ = c.ws.WriteControl(websocket.PingMessage, payload, time.Now().Add(closeWait))
 }
 
-// Close closes the socket with a close code; 1006 breaks it without a close frame.
+// Close closes the connection with a close code; 1006 closes it without a close frame.
 func (c *Conn) Close(code int, reason string) {
 	if code != websocket.CloseAbnormalClosure {
 		_ = c.ws.WriteControl(websocket.CloseMessage, closePayload(code, reason), time.Now().Add(closeWait))
@@ -268,18 +277,18 @@ func (c *Conn) Close(code int, reason string) {
 	_ = c.ws.Close()
 }
 
-// closePayload is websocket.FormatCloseMessage, cut to what a control frame holds.
+// closePayload is websocket.FormatCloseMessage, cut to the 125 bytes of a control frame.
 func closePayload(code int, reason string) []byte {
 	b := websocket.FormatCloseMessage(code, reason)
 	return b[:min(len(b), 125)]
 }
 
-// TextFrame is one unmasked text message as it goes over the wire, for RawBytes.
+// TextFrame returns a text message as the bytes of an unmasked frame, for RawBytes.
 func TextFrame(message []byte) []byte {
 	return append(frameHeader(0x80|websocket.TextMessage, len(message)), message...)
 }
 
-// OnPong calls f for every pong of the client, on the reading goroutine.
+// OnPong calls f for every pong of the client, on the goroutine that reads.
 func (c *Conn) OnPong(f func(payload string)) {
 	c.ws.SetPongHandler(func(payload string) error {
 		f(payload)

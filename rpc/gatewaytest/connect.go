@@ -15,10 +15,12 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// signatureAge is how old a device signature may be: 90 s is accepted, 10 min is not (measured).
+// signatureAge is how old a device signature may be. Real gateways accept 90 s and refuse
+// 10 min (measured).
 const signatureAge = 2 * time.Minute
 
-// connectParams is the request, with the closed schema of the real gateway.
+// connectParams are the params of a connect request. Like the real gateway, the fake one
+// refuses a request with other keys.
 type connectParams struct {
 	MinProtocol int `json:"minProtocol"`
 	MaxProtocol int `json:"maxProtocol"`
@@ -62,22 +64,23 @@ var (
 	clientModes = []string{"webchat", "cli", "ui", "backend", "node", "worker", "probe", "test"}
 )
 
-// handshake sends the challenge and answers connect; false means that the socket is done with.
+// handshake sends the challenge and answers connect. It reports false when the connection
+// is to be closed.
 func (gw *Gateway) handshake(c *Conn) bool {
-	timer := time.AfterFunc(gw.cfg.Handshake, func() { c.Close(websocket.CloseNormalClosure, "") })
+	timer := time.AfterFunc(gw.cfg.Timing.Handshake, func() { c.Close(websocket.CloseNormalClosure, "") })
 	defer timer.Stop()
-	if !gw.pause(gw.cfg.ChallengeDelay) {
+	if !gw.pause(gw.cfg.Timing.ChallengeDelay) {
 		return false
 	}
 	c.nonce = randomID()
-	if !gw.cfg.NoChallenge {
+	if !gw.cfg.Quirks.NoChallenge {
 		challenge := map[string]any{"nonce": c.nonce, "ts": gw.now().UnixMilli()}
-		if !gw.cfg.NoBootID {
+		if !gw.cfg.Quirks.NoBootID {
 			challenge["capabilities"] = []string{"model-catalog-snapshot"}
 		}
 		c.Emit("connect.challenge", challenge)
-	} else if gw.cfg.CloseInstead != 0 {
-		c.Close(gw.cfg.CloseInstead, "")
+	} else if gw.cfg.Quirks.CloseInstead != 0 {
+		c.Close(gw.cfg.Quirks.CloseInstead, "")
 		return false
 	}
 	c.ws.SetReadLimit(maxBeforeHello)
@@ -101,19 +104,19 @@ func (gw *Gateway) handshake(c *Conn) bool {
 		return false
 	}
 	gw.record(Request{Conn: c, ID: e.ID, Method: e.Method, Params: e.Params, At: time.Now()})
-	if !gw.pause(gw.cfg.HelloDelay) {
+	if !gw.pause(gw.cfg.Timing.HelloDelay) {
 		return false
 	}
-	if gw.cfg.CloseInstead != 0 {
-		c.Close(gw.cfg.CloseInstead, "")
+	if gw.cfg.Quirks.CloseInstead != 0 {
+		c.Close(gw.cfg.Quirks.CloseInstead, "")
 		return false
 	}
-	return gw.decide(c, e)
+	return gw.decide(c, e, timer)
 }
 
-func (gw *Gateway) now() time.Time { return time.Now().Add(gw.cfg.ClockSkew) }
+func (gw *Gateway) now() time.Time { return time.Now().Add(gw.cfg.Timing.ClockSkew) }
 
-// pause waits; false means that the gateway is being closed.
+// pause waits for d. It reports false when the gateway is being closed.
 func (gw *Gateway) pause(d time.Duration) bool {
 	if d == 0 {
 		return true
@@ -123,13 +126,14 @@ func (gw *Gateway) pause(d time.Duration) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-gw.ctx.Done():
+	case <-gw.life.ctx.Done():
 		return false
 	}
 }
 
-// decide answers connect.
-func (gw *Gateway) decide(c *Conn, e envelope) bool {
+// decide answers connect. It stops the timer of the handshake before it writes the answer,
+// because writing may take long.
+func (gw *Gateway) decide(c *Conn, e envelope, timer *time.Timer) bool {
 	p, failed, code := gw.check(c, e)
 	if failed != nil {
 		reason := failed.Message
@@ -141,25 +145,36 @@ func (gw *Gateway) decide(c *Conn, e envelope) bool {
 		return false
 	}
 	hello := gw.hello(c, p)
-	c.mu.Lock() // whoever finds the socket in conns waits until hello is out
+	timer.Stop()
+	c.mu.Lock() // so that a test that finds the connection in Conns writes after hello-ok
 	defer c.mu.Unlock()
-	gw.set(func() { gw.conns[c] = struct{}{} })
+	gw.set(func() { gw.sockets.connected[c] = struct{}{} })
 	c.write(map[string]any{"type": "res", "id": e.ID, "ok": true, "payload": hello})
 	c.hello = true
+	c.greet()
 	return true
 }
 
-// check returns why a connect is refused, and the close code.
-func (gw *Gateway) check(c *Conn, e envelope) (*connectParams, *Error, int) {
-	gw.mu.Lock()
-	starting := gw.starting
-	gw.mu.Unlock()
-	if starting {
-		return nil, &Error{Code: "UNAVAILABLE", Message: "gateway starting; retry shortly", Retryable: true,
-			RetryAfterMs: gw.cfg.RetryAfter.Milliseconds(), Details: map[string]any{"reason": "startup-sidecars"}}, websocket.CloseTryAgainLater
+// greet sends the events that directly follow hello-ok: presence and then health, or only
+// health before 2026.8 (measured). The caller holds c.mu.
+func (c *Conn) greet() {
+	if c.gw.cfg.Quirks.Quiet {
+		return
 	}
-	if gw.cfg.OnConnect != nil {
-		if failed, code := gw.cfg.OnConnect(&Request{Conn: c, ID: e.ID, Method: e.Method, Params: e.Params, At: time.Now()}); failed != nil {
+	if !c.gw.cfg.Quirks.OldProbes {
+		c.emit("presence", map[string]any{"presence": []any{}})
+	}
+	c.emit("health", healthSnapshot())
+}
+
+// check returns the params of a connect, or why it is refused and with which close code.
+func (gw *Gateway) check(c *Conn, e envelope) (*connectParams, *Error, int) {
+	if gw.snapshot().starting {
+		return nil, &Error{Code: "UNAVAILABLE", Message: "gateway starting; retry shortly", Retryable: true,
+			RetryAfterMs: gw.cfg.Timing.RetryAfter.Milliseconds(), Details: map[string]any{"reason": "startup-sidecars"}}, websocket.CloseTryAgainLater
+	}
+	if gw.cfg.Hooks.OnConnect != nil {
+		if failed, code := gw.cfg.Hooks.OnConnect(&Request{Conn: c, ID: e.ID, Method: e.Method, Params: e.Params, At: time.Now()}); failed != nil {
 			return nil, failed, code
 		}
 	}
@@ -212,22 +227,36 @@ func (gw *Gateway) checkToken(_ *Conn, p *connectParams) *Error {
 	if sent == "" {
 		sent = p.Auth.DeviceToken
 	}
-	ofDevice := p.Device != nil && sent != "" && gw.issued[p.Device.ID] == sent
+	ofDevice := p.Device != nil && sent != "" && gw.devices.tokens[p.Device.ID] == sent
 	switch {
-	case gw.token == "" || ofDevice:
+	case ofDevice:
+		return nil
+	case gw.cfg.Password != "":
+		return gw.checkPassword(p.Auth.Password)
+	case gw.state.token == "":
 		return nil
 	case sent == "" && p.Device == nil:
 		return &Error{Code: "NOT_PAIRED", Message: "device identity required", Details: map[string]any{"code": "DEVICE_IDENTITY_REQUIRED"}}
 	case sent == "":
 		return refuseCode("unauthorized: gateway token missing (provide gateway auth token)", "AUTH_TOKEN_MISSING")
-	case p.Auth.Token == gw.token:
+	case p.Auth.Token == gw.state.token:
 		return nil
 	case p.Auth.Token == "":
 		return refuseCode("unauthorized: device token mismatch (rotate/reissue device token)", "AUTH_DEVICE_TOKEN_MISMATCH")
 	}
-	_, canRetry := gw.issued[deviceID(p)]
+	_, canRetry := gw.devices.tokens[deviceID(p)]
 	return refuse("unauthorized: gateway token mismatch (provide gateway auth token)",
 		map[string]any{"code": "AUTH_TOKEN_MISMATCH", "canRetryWithDeviceToken": canRetry, "recommendedNextStep": "update_auth_credentials"})
+}
+
+func (gw *Gateway) checkPassword(sent string) *Error {
+	switch sent {
+	case gw.cfg.Password:
+		return nil
+	case "":
+		return refuseCode("unauthorized: gateway password missing (enter the password in Control UI settings)", "AUTH_PASSWORD_MISSING")
+	}
+	return refuseCode("unauthorized: gateway password mismatch (enter the password in Control UI settings)", "AUTH_PASSWORD_MISMATCH")
 }
 
 func deviceID(p *connectParams) string {
@@ -257,13 +286,13 @@ func (gw *Gateway) checkDevice(c *Conn, p *connectParams) *Error {
 		return refuseCode("device nonce required", "DEVICE_AUTH_NONCE_REQUIRED")
 	case d.Nonce != c.nonce:
 		return refuseCode("device nonce mismatch", "DEVICE_AUTH_NONCE_MISMATCH")
-	case gw.cfg.RefuseSignatures || !gw.signed(p, key):
+	case gw.cfg.Quirks.RefuseSignatures || !gw.signed(p, key):
 		return refuseCode("device signature invalid", "DEVICE_AUTH_SIGNATURE_INVALID")
 	}
 	return nil
 }
 
-// signed checks the signature in both formats.
+// signed reports whether the signature is valid in one of the two formats.
 func (gw *Gateway) signed(p *connectParams, key []byte) bool {
 	signature, err := base64.RawURLEncoding.DecodeString(p.Device.Signature)
 	if err != nil {
@@ -276,7 +305,7 @@ func (gw *Gateway) signed(p *connectParams, key []byte) bool {
 	v2 := fmt.Sprintf("v2|%s|%s|%s|%s|%s|%d|%s|%s", p.Device.ID, p.Client.ID, p.Client.Mode, p.Role,
 		strings.Join(p.Scopes, ","), p.Device.SignedAt, token, p.Device.Nonce)
 	v3 := fmt.Sprintf("v3%s|%s|%s", v2[2:], lower(p.Client.Platform), lower(p.Client.DeviceFamily))
-	return ed25519.Verify(key, []byte(v2), signature) || !gw.cfg.V2Only && ed25519.Verify(key, []byte(v3), signature)
+	return ed25519.Verify(key, []byte(v2), signature) || !gw.cfg.Quirks.V2Only && ed25519.Verify(key, []byte(v3), signature)
 }
 
 func lower(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
@@ -287,10 +316,10 @@ func (gw *Gateway) checkPairing(_ *Conn, p *connectParams) *Error {
 	}
 	gw.mu.Lock()
 	defer gw.mu.Unlock()
-	if gw.cfg.Pairing && !gw.paired[p.Device.ID] {
+	if gw.cfg.Pairing && !gw.devices.paired[p.Device.ID] {
 		return &Error{Code: "NOT_PAIRED", Message: "pairing required", Details: map[string]any{"code": "PAIRING_REQUIRED", "requestId": p.Device.ID[:8]}}
 	}
-	gw.paired[p.Device.ID] = true
+	gw.devices.paired[p.Device.ID] = true
 	return nil
 }
 
@@ -299,37 +328,38 @@ func (gw *Gateway) hello(c *Conn, p *connectParams) map[string]any {
 	gw.mu.Lock()
 	defer gw.mu.Unlock()
 	server := map[string]any{"version": gw.cfg.Version, "connId": randomID()}
-	if !gw.cfg.NoBootID {
-		server["bootId"], server["buildId"] = gw.bootID, "test"
+	if !gw.cfg.Quirks.NoBootID {
+		server["bootId"], server["buildId"] = gw.state.bootID, "test"
 	}
-	tick := gw.cfg.Tick
+	tick := gw.cfg.Policy.Tick
 	if tick == 0 {
 		tick = 30 * time.Second
 	}
 	hello := map[string]any{
 		"type": "hello-ok", "protocol": gw.cfg.Protocol, "server": server,
-		"features": map[string]any{"methods": gw.methods(), "events": events},
+		"features": map[string]any{"methods": gw.advertised(), "events": events},
 		"snapshot": map[string]any{
 			"presence": []any{}, "health": map[string]any{}, "stateVersion": map[string]any{"presence": 1, "health": 1},
-			"uptimeMs": time.Since(gw.started).Milliseconds(), "appliedConfigHash": "hash-1",
-			"configPath": gw.cfg.ConfigPath, "stateDir": gw.cfg.StateDir, "authMode": gw.authMode(),
+			"uptimeMs": time.Since(gw.state.started).Milliseconds(), "appliedConfigHash": "hash-1",
+			"configPath": gw.cfg.Place.ConfigPath, "stateDir": gw.cfg.Place.StateDir, "authMode": gw.authMode(),
 		},
-		"policy": map[string]any{"maxPayload": gw.cfg.MaxPayload, "maxBufferedBytes": 2 * gw.cfg.MaxPayload, "tickIntervalMs": tick.Milliseconds()},
+		"policy": map[string]any{"maxPayload": gw.cfg.Policy.MaxPayload, "maxBufferedBytes": 2 * gw.cfg.Policy.MaxPayload, "tickIntervalMs": tick.Milliseconds()},
 	}
 	c.scopes = map[string]bool{}
 	for _, scope := range p.Scopes {
 		c.scopes[scope] = p.Device != nil || p.Client.Mode == "backend" && gw.cfg.Protocol > 3
 	}
-	if !gw.cfg.NoAuth && (gw.cfg.Protocol > 3 || p.Device != nil) {
+	if gw.cfg.Protocol > 3 || p.Device != nil {
 		hello["auth"] = gw.helloAuth(c, p)
 	}
-	if gw.cfg.Hello != nil {
-		gw.cfg.Hello(hello)
+	if gw.cfg.Hooks.Hello != nil {
+		gw.cfg.Hooks.Hello(hello)
 	}
 	return hello
 }
 
-// helloAuth issues a device token where the real gateway does; gw.mu is held.
+// helloAuth is the field auth of hello-ok. It holds a device token when the real gateway
+// issues one. The caller holds gw.mu.
 func (gw *Gateway) helloAuth(c *Conn, p *connectParams) map[string]any {
 	scopes := []string{}
 	for _, scope := range p.Scopes {
@@ -338,17 +368,20 @@ func (gw *Gateway) helloAuth(c *Conn, p *connectParams) map[string]any {
 		}
 	}
 	auth := map[string]any{"method": gw.authMode(), "role": p.Role, "scopes": scopes}
-	if p.Device != nil && p.Client.Mode == "ui" && !gw.cfg.NoDeviceTokens {
-		if gw.issued[p.Device.ID] == "" {
-			gw.issued[p.Device.ID] = "device-" + randomID()
+	if p.Device != nil && p.Client.Mode == "ui" {
+		if gw.devices.tokens[p.Device.ID] == "" {
+			gw.devices.tokens[p.Device.ID] = "device-" + randomID()
 		}
-		auth["deviceToken"], auth["issuedAtMs"] = gw.issued[p.Device.ID], time.Now().UnixMilli()
+		auth["deviceToken"], auth["issuedAtMs"] = gw.devices.tokens[p.Device.ID], time.Now().UnixMilli()
 	}
 	return auth
 }
 
 func (gw *Gateway) authMode() string {
-	if gw.token == "" {
+	switch {
+	case gw.cfg.Password != "":
+		return "password"
+	case gw.state.token == "":
 		return "none"
 	}
 	return "token"

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const token = "shared-token"
 
-// raw is a client that says whatever a test wants.
+// raw is a client that sends whatever a test wants.
 type raw struct {
 	t  *testing.T
 	ws *websocket.Conn
@@ -95,7 +96,8 @@ func (c *raw) connect() *raw {
 	return c
 }
 
-// TestBeforeHello is what the real gateway does with a first frame that is no connect (measured, all versions).
+// TestBeforeHello: what a gateway does with a first message that is not connect (measured, all
+// versions).
 func TestBeforeHello(t *testing.T) {
 	for name, c := range map[string]struct {
 		send, reason string
@@ -135,9 +137,10 @@ func TestSocketThatNeverConnects(t *testing.T) {
 	}
 }
 
-// TestAfterHello is what it does with odd frames later (measured, all versions).
+// TestAfterHello: what a gateway does with wrong messages after hello-ok (measured, all
+// versions).
 func TestAfterHello(t *testing.T) {
-	gw := gatewaytest.New(gatewaytest.Config{Token: token})
+	gw := gatewaytest.New(gatewaytest.Config{Token: token, Quirks: gatewaytest.Quirks{Quiet: true}})
 	c := clientOf(t, websocket.Dialer{}, gw.Listen(t)).connect() // real sockets: it sends several frames before it reads
 	c.send(`{{{ ignored`)
 	c.send(`{"type":"req","method":"health"}`)
@@ -174,7 +177,7 @@ func TestAfterHello(t *testing.T) {
 
 func TestHandlersMayBlockAndEndWithTheSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gw := gatewaytest.New(gatewaytest.Config{Token: token})
+		gw := gatewaytest.New(gatewaytest.Config{Token: token, Quirks: gatewaytest.Quirks{Quiet: true}})
 		defer gw.Close()
 		ended := make(chan struct{})
 		gw.Handle("block", func(r *gatewaytest.Request) (any, *gatewaytest.Error) {
@@ -200,4 +203,41 @@ func TestClosedGatewayRefuses(t *testing.T) {
 		t.Error("no error")
 	}
 	gw.Close()
+}
+
+// TestXR2_WhatFollowsHello: what a gateway sends directly after hello-ok, and the pings of all
+// versions but the oldest (measured).
+func TestXR2_WhatFollowsHello(t *testing.T) {
+	for protocol, want := range map[int]string{3: "health 1", 4: "presence 1 health 2"} {
+		synctest.Test(t, func(t *testing.T) {
+			gw := gatewaytest.New(gatewaytest.Config{Token: token, Protocol: protocol})
+			defer gw.Close()
+			c := client(t, gw)
+			c.send(strings.Replace(connect, "backend", "ui", 1))
+			if hello := c.read(); hello["ok"] != true {
+				t.Fatal(hello)
+			}
+			var got []string
+			for range strings.Count(want, " ")/2 + 1 {
+				e := c.read()
+				got = append(got, fmt.Sprint(e["event"], " ", e["seq"]))
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("protocol %d: %q, want %q", protocol, got, want)
+			}
+			if protocol == 3 {
+				return
+			}
+			start, pings := time.Now(), 0
+			c.ws.SetPingHandler(func(string) error {
+				if pings++; pings == 3 {
+					return io.EOF // ends ReadMessage
+				}
+				return nil
+			})
+			if _, _, err := c.ws.ReadMessage(); pings != 3 || time.Since(start) != 75*time.Second {
+				t.Errorf("%d pings after %v: %v", pings, time.Since(start), err)
+			}
+		})
+	}
 }

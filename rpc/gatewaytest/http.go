@@ -8,8 +8,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// ServeHTTP answers like a gateway's port: WebSocket upgrades on any path,
-// probes, and the Control UI's page for everything else.
+// ServeHTTP answers as a gateway does: it upgrades to a WebSocket on any path, answers the
+// probes, and sends the page of the Control UI for every other path.
 func (gw *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if websocket.IsWebSocketUpgrade(r) {
 		gw.upgrade(w, r)
@@ -32,47 +32,42 @@ func (gw *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (gw *Gateway) startupz(w http.ResponseWriter) {
-	if gw.cfg.OldProbes {
+	if gw.cfg.Quirks.OldProbes {
 		writePage(w)
 		return
 	}
-	gw.mu.Lock()
-	starting, draining, booted := gw.starting, gw.draining, gw.booted
-	gw.mu.Unlock()
-	body := map[string]any{"ok": true, "status": "started", "version": gw.cfg.Version, "uptimeMs": time.Since(booted).Milliseconds()}
+	now := gw.snapshot()
+	body := map[string]any{"ok": true, "status": "started", "version": gw.cfg.Version, "uptimeMs": time.Since(now.booted).Milliseconds()}
 	code := http.StatusOK
 	switch {
-	case draining:
+	case now.draining:
 		code, body["ok"], body["status"] = http.StatusServiceUnavailable, false, "draining"
-	case starting:
+	case now.starting:
 		code, body["ok"], body["status"], body["pendingReason"] = http.StatusServiceUnavailable, false, "starting", "startup-sidecars"
 	}
 	writeJSON(w, code, body)
 }
 
 func (gw *Gateway) readyz(w http.ResponseWriter) {
-	if gw.cfg.PageForReadyz {
+	if gw.cfg.Quirks.PageForReadyz {
 		writePage(w)
 		return
 	}
-	gw.mu.Lock()
-	starting, draining, booted := gw.starting, gw.draining, gw.booted
-	suppressed := gw.suppressed
-	gw.mu.Unlock()
+	now := gw.snapshot()
 	failing := []string{}
-	if starting {
+	if now.starting {
 		failing = append(failing, "startup-sidecars")
 	}
-	if draining {
+	if now.draining {
 		failing = append(failing, "gateway-draining")
 	}
 	code := http.StatusOK
 	if len(failing) > 0 {
 		code = http.StatusServiceUnavailable
 	}
-	body := map[string]any{"ready": len(failing) == 0, "failing": failing, "uptimeMs": time.Since(booted).Milliseconds()}
-	if len(suppressed) > 0 {
-		body["suppressed"] = suppressed
+	body := map[string]any{"ready": len(failing) == 0, "failing": failing, "uptimeMs": time.Since(now.booted).Milliseconds()}
+	if len(now.suppressed) > 0 {
+		body["suppressed"] = now.suppressed
 	}
 	writeJSON(w, code, body)
 }
@@ -80,7 +75,7 @@ func (gw *Gateway) readyz(w http.ResponseWriter) {
 func writeJSON(w http.ResponseWriter, code int, body any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(body) // the client has gone
+	_ = json.NewEncoder(w).Encode(body) // fails when the client has gone
 }
 
 func writePage(w http.ResponseWriter) {
@@ -90,27 +85,24 @@ func writePage(w http.ResponseWriter) {
 
 // upgrade opens a WebSocket, or refuses it as the real gateway does.
 func (gw *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
-	gw.mu.Lock()
-	draining := gw.draining
-	gw.mu.Unlock()
 	switch {
-	case draining:
+	case gw.snapshot().draining:
 		http.Error(w, "Gateway websocket admission closed", http.StatusServiceUnavailable)
 		return
-	case r.Header.Get("X-Forwarded-For") != "" && !gw.cfg.OldProbes:
+	case r.Header.Get("X-Forwarded-For") != "" && !gw.cfg.Quirks.OldProbes:
 		http.Error(w, "Forbidden", http.StatusForbidden)
 		return
-	case gw.opened.Add(1) > maxUnauthenticated:
-		gw.opened.Add(-1)
+	case gw.sockets.opened.Add(1) > maxUnauthenticated:
+		gw.sockets.opened.Add(-1)
 		http.Error(w, "Too many unauthenticated sockets", http.StatusServiceUnavailable)
 		return
 	}
 	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
-	ws, err := upgrader.Upgrade(w, r, gw.cfg.Header)
+	ws, err := upgrader.Upgrade(w, r, gw.cfg.Hooks.Header)
 	if err != nil {
-		gw.opened.Add(-1)
+		gw.sockets.opened.Add(-1)
 		return
 	}
-	gw.connects.Add(1)
+	gw.sockets.total.Add(1)
 	gw.serve(newConn(gw, ws, r))
 }

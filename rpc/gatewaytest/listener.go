@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// gate holds back everything while it is shut.
+// gate lets reads and writes wait while it is shut.
 type gate struct {
 	mu   sync.Mutex
 	open chan struct{} // closed while the gate is open
@@ -83,7 +83,7 @@ func (c *gatedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// memoryListener accepts what dial opens.
+// memoryListener is a net.Listener whose connections are made by dial, in memory.
 type memoryListener struct {
 	conns chan net.Conn
 	done  chan struct{}

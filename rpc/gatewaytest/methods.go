@@ -7,20 +7,18 @@ import (
 
 const unknownMethod = "unknown method: "
 
-// events are those the real gateway advertises that a supervisor cares for.
+// events are the ones in hello-ok: some of those that the real gateway advertises.
 var events = []string{"connect.challenge", "agent", "chat", "presence", "tick", "shutdown", "health", "heartbeat", "cron", "config.changed", "update.available"}
 
-// builtin are the methods that are there from the start.
+// builtin are the methods that every new gateway has.
 var builtin = map[string]Handler{
-	"health": func(*Request) (any, *Error) {
-		return map[string]any{"ok": true, "ts": time.Now().UnixMilli(), "durationMs": 0, "channels": map[string]any{}, "channelOrder": []string{}}, nil
-	},
+	"health": func(*Request) (any, *Error) { return healthSnapshot(), nil },
 	"status": func(r *Request) (any, *Error) {
 		gw := r.Conn.gw
-		return map[string]any{"runtimeVersion": gw.cfg.Version, "pid": gw.cfg.PID, "shutdownBudget": map[string]any{"activeWork": 0}}, nil
+		return map[string]any{"runtimeVersion": gw.cfg.Version, "pid": gw.cfg.Place.PID, "shutdownBudget": map[string]any{"activeWork": 0}}, nil
 	},
 	"system.info": func(r *Request) (any, *Error) {
-		return map[string]any{"pid": r.Conn.gw.cfg.PID}, nil
+		return map[string]any{"pid": r.Conn.gw.cfg.Place.PID}, nil
 	},
 	"gateway.identity.get": func(*Request) (any, *Error) {
 		return map[string]any{"deviceId": "gateway", "publicKey": "gateway"}, nil
@@ -33,24 +31,29 @@ var builtin = map[string]Handler{
 	},
 }
 
-// notIn3 are the built-in methods that protocol 3 gateways (2026.3) do not have.
+// healthSnapshot is the answer to health and the payload of the event health, on an idle
+// gateway.
+func healthSnapshot() any {
+	return map[string]any{"ok": true, "ts": time.Now().UnixMilli(), "durationMs": 0, "channels": map[string]any{}, "channelOrder": []string{}}
+}
+
+// notIn3 are the built-in methods that gateways with protocol 3 (2026.3) do not have.
 var notIn3 = []string{"system.info", "gateway.identity.get", "gateway.restart.preflight"}
 
 // unscoped are the methods that need no scope.
 var unscoped = []string{"health"}
 
-// methods lists what is advertised; gw.mu is held.
-func (gw *Gateway) methods() []string {
+// advertised lists the methods in hello-ok. The caller holds gw.mu.
+func (gw *Gateway) advertised() []string {
 	var names []string
-	for name := range gw.fast {
+	for name := range gw.methods.fast {
 		if !gw.lacks(name) {
 			names = append(names, name)
 		}
 	}
-	for name := range gw.handlers {
+	for name := range gw.methods.handlers {
 		names = append(names, name)
 	}
-	names = append(names, gw.cfg.Methods...)
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -61,18 +64,18 @@ func (gw *Gateway) lacks(method string) bool {
 
 func (gw *Gateway) record(r Request) {
 	gw.set(func() {
-		if len(gw.received) < gw.cfg.Keep {
-			gw.received = append(gw.received, r)
+		if len(gw.received.list) < gw.received.keep {
+			gw.received.list = append(gw.received.list, r)
 		}
 	})
 }
 
-// route records a request and finds what answers it: an error, or a handler
-// that counts as in flight. Both nil: it is answered already.
+// route records a request and returns its answer, an error, or its handler, which counts
+// as in flight from then on. When it returns neither, it has answered itself.
 func (gw *Gateway) route(r *Request) (Handler, *Error) {
 	gw.record(*r)
 	gw.mu.Lock()
-	handler, fast, draining := gw.handlers[r.Method], gw.fast[r.Method], gw.draining
+	handler, fast, draining := gw.methods.handlers[r.Method], gw.methods.fast[r.Method], gw.state.draining
 	gw.mu.Unlock()
 	if gw.lacks(r.Method) {
 		fast = nil
@@ -104,7 +107,7 @@ func (c *Conn) allowed(method string) bool {
 
 func (gw *Gateway) missingScope() *Error {
 	const message = "missing scope: operator.read"
-	if gw.cfg.OldProbes {
+	if gw.cfg.Quirks.OldProbes {
 		return refuse(message, nil)
 	}
 	return &Error{Code: "FORBIDDEN", Message: message,

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,10 +18,7 @@ import (
 // serve runs a supervisor with its API until the test ends.
 func serve(t *testing.T) (client *Client, dir string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ct-") // t.TempDir may be too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir = short(t)
 	instance, err := Claim(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -34,9 +32,20 @@ func serve(t *testing.T) (client *Client, dir string) {
 		stop()
 		all.Wait()
 		instance.Close()
-		os.RemoveAll(dir)
 	})
 	return NewClient(dir), dir
+}
+
+// short is a folder with a path that is short enough for a socket, which that of
+// t.TempDir need not be.
+func short(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ct-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func TestL5_OneInstance(t *testing.T) {
@@ -131,7 +140,8 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 	if _, err := c.Do(t.Context(), supervisor.Request{Intent: "explode"}); err == nil || !strings.Contains(err.Error(), "explode") {
 		t.Errorf("got %v", err)
 	}
-	for _, body := range []string{"", "{", `"start"`, strings.Repeat("[", maxRequest+1)} {
+	for _, body := range []string{"", "{", `"start"`, strings.Repeat("[", maxRequest+1),
+		`{"x": "` + strings.Repeat("x", maxRequest) + `", "intent": "start"}`} {
 		resp, err := c.http.Post("http://clawtray/v1/do", "application/json", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
@@ -139,6 +149,58 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%.20q: status %d", body, resp.StatusCode)
+		}
+	}
+}
+
+// TestManyIdleConnections: connections that other programs leave open do not keep a client
+// from getting an answer.
+func TestManyIdleConnections(t *testing.T) {
+	c, dir := serve(t)
+	for range 900 {
+		conn, err := net.Dial("unix", filepath.Join(dir, socketName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	watchers, stop := context.WithCancel(t.Context())
+	defer stop()
+	for range 50 {
+		watching := make(chan struct{})
+		go func() {
+			first := sync.OnceFunc(func() { close(watching) })
+			for range c.Watch(watchers) {
+				first()
+			}
+		}()
+		<-watching
+	}
+	if _, _, err := c.Report(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestQuitIsAnsweredByAClawtrayThatEndsAtOnce: without a gateway, the API is told to end at
+// the moment at which the answer to quit is ready.
+func TestQuitIsAnsweredByAClawtrayThatEndsAtOnce(t *testing.T) {
+	for range 50 {
+		l := supervisortest.Listen()
+		s := supervisor.New(supervisor.Config{Port: 1}, supervisortest.Bare{})
+		ctx, end := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- Serve(ctx, l, s) }()
+		go func() {
+			s.Run(t.Context())
+			end()
+		}()
+		c := Dialing(l.Dial)
+		if _, err := c.Do(t.Context(), supervisor.Request{Intent: supervisor.Quit}); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if err := <-served; err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -5,107 +5,32 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"clawtray/supervisor"
 )
 
 const (
-	socketName = "control.sock"
-	lockName   = "clawtray.lock"
-
-	// maxSocketPath is what every system takes: sun_path is 104 bytes on macOS, 108
-	// on Linux and Windows.
-	maxSocketPath = 103
-
-	// writeTimeout drops a client that does not read, or does not finish its request;
-	// its connection is all that is lost.
+	// writeTimeout is how long a client may take to send its request, or to read a part of
+	// the answer. After that its connection is closed.
 	writeTimeout = 10 * time.Second
-	lastAnswers  = time.Second // for answers under way when clawtray ends
+	lastAnswers  = time.Second // for the answers that are not finished when clawtray ends
 	maxRequest   = 64 << 10    // bytes of a request's body
+
+	// lifeSign is how often a client that waits gets an empty line. It is sent after the
+	// supervisor's owner has answered a question, so that a client can tell long work from
+	// a clawtray that hangs.
+	lifeSign = 2 * time.Second
 )
 
-// ErrRunning says that another clawtray of this user and profile is running.
-var ErrRunning = errors.New("clawtray is running already")
-
-// Instance is the one clawtray of a user and profile (BEHAVIOUR L5). The kernel
-// frees its lock however it ends.
-type Instance struct {
-	lock *flock.Flock
-	net.Listener
-
-	// Problem is why there is no socket, and so no Listener: an old Windows, or a
-	// file system that has none. No command reaches such an instance.
-	Problem error
-}
-
-// Claim makes this process the one instance in dir and opens its socket there.
-// It fails with [ErrRunning] when there is one already.
-func Claim(dir string) (*Instance, error) {
-	path := filepath.Join(dir, socketName)
-	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("the path %s is too long for a socket; set XDG_RUNTIME_DIR to a shorter folder", path)
-	}
-	if err := private(dir); err != nil {
-		return nil, err
-	}
-	lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))
-	got, err := lock.TryLock()
-	if err != nil {
-		return nil, err
-	}
-	if !got {
-		return nil, ErrRunning
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by one that was killed
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return &Instance{lock: lock, Problem: err}, nil
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(err, l.Close(), lock.Unlock())
-	}
-	return &Instance{lock: lock, Listener: l}, nil
-}
-
-// private makes a folder that is ours alone; one that somebody else prepared for us
-// is refused.
-func private(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%s is not a folder; remove it", dir)
-	}
-	return os.Chmod(dir, 0o700) // fails when it is not ours
-}
-
-// Close ends the instance.
-func (i *Instance) Close() error {
-	if i.Problem != nil {
-		return i.lock.Unlock()
-	}
-	return errors.Join(i.Listener.Close(), i.lock.Unlock())
-}
-
-// Serve answers requests about s on l until ctx ends.
+// Serve answers requests about s on l until ctx ends. Requests that are not finished then
+// have one more second.
 func Serve(ctx context.Context, l net.Listener, s *supervisor.Supervisor) error {
-	if i, ok := l.(*Instance); ok && i.Problem != nil {
-		<-ctx.Done()
-		return nil
+	if i, ok := l.(*Instance); ok {
+		l = socketOnly{i}
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
@@ -124,8 +49,12 @@ func Serve(ctx context.Context, l net.Listener, s *supervisor.Supervisor) error 
 		}
 		send(w, dashboard{url})
 	})
+	mux.HandleFunc("GET /v1/requests", func(w http.ResponseWriter, r *http.Request) { waiting(w, r, s) })
+	mux.HandleFunc("POST /v1/requests", func(w http.ResponseWriter, r *http.Request) { decide(w, r, s) })
 	mux.HandleFunc("POST /v1/do", func(w http.ResponseWriter, r *http.Request) { do(w, r, s) })
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: writeTimeout, BaseContext: func(net.Listener) context.Context { return ctx }}
+	// A request does not end with ctx, because the answer to "quit" is sent after everything
+	// else has ended.
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: writeTimeout}
 	over := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(over)
@@ -146,23 +75,59 @@ func Serve(ctx context.Context, l net.Listener, s *supervisor.Supervisor) error 
 func send(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
-	_ = json.NewEncoder(w).Encode(v) // the client has gone: nothing to do about it
+	_ = json.NewEncoder(w).Encode(v) // fails when the client has gone
 }
 
-// events streams every status, the newest first.
+// events sends the current status, and then every later one.
 func events(w http.ResponseWriter, r *http.Request, s *supervisor.Supervisor) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := http.NewResponseController(w)
-	for status := range s.Watch(r.Context()) {
-		_ = out.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if json.NewEncoder(w).Encode(status) != nil || out.Flush() != nil {
-			return
+	statuses := make(chan supervisor.Status)
+	go func() {
+		defer close(statuses)
+		for status := range s.Watch(r.Context()) {
+			select {
+			case statuses <- status:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}()
+	tick := time.NewTicker(lifeSign)
+	defer tick.Stop()
+	for {
+		select {
+		case status, more := <-statuses:
+			if !more || line(w, status) != nil {
+				return
+			}
+		case <-tick.C:
+			if live(w, r, s) != nil {
+				return
+			}
 		}
 	}
 }
 
-// dashboard is the answer to GET /v1/dashboard. It holds a secret, which may go
-// over the socket because nobody but its user can open that (BEHAVIOUR K3).
+// line sends one value as a line of JSON.
+func line(w http.ResponseWriter, v any) error {
+	out := http.NewResponseController(w)
+	_ = out.SetWriteDeadline(time.Now().Add(writeTimeout))
+	return errors.Join(json.NewEncoder(w).Encode(v), out.Flush())
+}
+
+// live sends an empty line, after the supervisor's owner has answered a question.
+func live(w http.ResponseWriter, r *http.Request, s *supervisor.Supervisor) error {
+	if _, err := s.Report(r.Context()); err != nil {
+		return err
+	}
+	out := http.NewResponseController(w)
+	_ = out.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_, err := io.WriteString(w, "\n")
+	return errors.Join(err, out.Flush())
+}
+
+// dashboard is the answer to GET /v1/dashboard. It contains a secret. The secret may be
+// sent here, because only its own user can open the socket.
 type dashboard struct {
 	URL string `json:"url"`
 }
@@ -175,6 +140,7 @@ type reply struct {
 }
 
 var intents = map[supervisor.Intent]bool{
+	supervisor.LastGood: true, supervisor.SafeStart: true, supervisor.RestoreConfig: true,
 	supervisor.Start: true, supervisor.Stop: true, supervisor.Restart: true, supervisor.Reload: true,
 	supervisor.Retry: true, supervisor.TakeOver: true, supervisor.Install: true, supervisor.Quit: true,
 }
@@ -183,7 +149,7 @@ func do(w http.ResponseWriter, r *http.Request, s *supervisor.Supervisor) {
 	var request supervisor.Request
 	body := http.MaxBytesReader(w, r.Body, maxRequest)
 	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(writeTimeout)) // for the body only: the answer may take minutes
+	_ = conn.SetReadDeadline(time.Now().Add(writeTimeout)) // for the body only, because the answer may take minutes
 	if err := json.NewDecoder(body).Decode(&request); err != nil {
 		http.Error(w, "the body is not a request: "+err.Error(), http.StatusBadRequest)
 		return
@@ -193,7 +159,35 @@ func do(w http.ResponseWriter, r *http.Request, s *supervisor.Supervisor) {
 		http.Error(w, fmt.Sprintf("there is no intent %q", request.Intent), http.StatusBadRequest)
 		return
 	}
-	answer, err := s.Do(r.Context(), supervisor.Request{Intent: request.Intent, Now: request.Now})
+	sendAfter(w, r, s, func() any {
+		answer, err := s.Do(r.Context(), supervisor.Request{Intent: request.Intent, Now: request.Now})
+		return replyTo(answer, err)
+	})
+}
+
+// sendAfter sends what work returns, and signs of life until then.
+func sendAfter(w http.ResponseWriter, r *http.Request, s *supervisor.Supervisor, work func() any) {
+	done := make(chan any, 1)
+	go func() { done <- work() }()
+	if live(w, r, s) != nil { // at once: on a busy machine the first tick may come too late for the client
+		return
+	}
+	tick := time.NewTicker(lifeSign)
+	defer tick.Stop()
+	for {
+		select {
+		case out := <-done:
+			send(w, out)
+			return
+		case <-tick.C:
+			if live(w, r, s) != nil {
+				return
+			}
+		}
+	}
+}
+
+func replyTo(answer supervisor.Answer, err error) reply {
 	out := reply{Answer: answer}
 	if err != nil {
 		out.Text = err.Error()
@@ -201,5 +195,5 @@ func do(w http.ResponseWriter, r *http.Request, s *supervisor.Supervisor) {
 			out.Error = cause
 		}
 	}
-	send(w, out)
+	return out
 }

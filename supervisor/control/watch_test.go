@@ -1,13 +1,12 @@
 package control
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"regexp"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,54 +17,31 @@ import (
 	"clawtray/supervisor/supervisortest"
 )
 
-// pipes is a listener in memory, for bubbles.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), done: make(chan struct{})} }
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
-
-func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
-	here, there := net.Pipe()
-	p.conns <- there
-	return here, nil
-}
-
 // inBubble runs f beside a served supervisor, in virtual time.
-func inBubble(t *testing.T, f func(t *testing.T, l *pipes, c *Client)) {
+func inBubble(t *testing.T, f func(t *testing.T, l *supervisortest.Listener, c *Client)) {
+	onMachine(t, supervisortest.Bare{}, f)
+}
+
+func onMachine(t *testing.T, host supervisor.Host, f func(t *testing.T, l *supervisortest.Listener, c *Client)) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newPipes()
-		s := supervisor.New(supervisor.Config{Port: 1}, supervisortest.Bare{})
+		l := supervisortest.Listen()
+		s := supervisor.New(supervisor.Config{Port: 1}, host)
 		ctx, stop := context.WithCancel(context.Background())
 		var all sync.WaitGroup
 		all.Go(func() { s.Run(ctx) })
 		all.Go(func() { Serve(ctx, l, s) })
-		c := &Client{http.Client{Transport: &http.Transport{DialContext: l.dial}}}
+		c := Dialing(l.Dial)
 		f(t, l, c)
-		c.http.CloseIdleConnections()
+		c.Close()
 		stop()
 		all.Wait()
 	})
 }
 
-// Bad input: whoever does not read loses the connection and delays nobody.
+// Bad input: a client that does not read loses its connection and delays nobody.
 func TestAClientThatNeverReads(t *testing.T) {
-	inBubble(t, func(t *testing.T, l *pipes, c *Client) {
-		stuck, _ := l.dial(t.Context(), "", "")
+	inBubble(t, func(t *testing.T, l *supervisortest.Listener, c *Client) {
+		stuck, _ := l.Dial(t.Context())
 		fmt.Fprint(stuck, "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
 		synctest.Wait()
 		began := time.Now()
@@ -94,8 +70,8 @@ func TestAClientThatNeverFinishesItsRequest(t *testing.T) {
 		"body":    "POST /v1/do HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, l *pipes, c *Client) {
-				stuck, _ := l.dial(t.Context(), "", "")
+			inBubble(t, func(t *testing.T, l *supervisortest.Listener, c *Client) {
+				stuck, _ := l.Dial(t.Context())
 				began := time.Now()
 				fmt.Fprint(stuck, start)
 				io.Copy(io.Discard, stuck) // until it is dropped
@@ -107,26 +83,152 @@ func TestAClientThatNeverFinishesItsRequest(t *testing.T) {
 	}
 }
 
+// slow is a machine on which npm replaces OpenClaw for minutes.
+type slow struct{ supervisortest.Bare }
+
+func (slow) AwaitUpgrade(ctx context.Context, _ func()) {
+	select {
+	case <-time.After(5 * time.Minute):
+	case <-ctx.Done():
+	}
+}
+
 func TestAnAnswerMayTakeMinutes(t *testing.T) {
+	onMachine(t, slow{}, func(t *testing.T, _ *supervisortest.Listener, c *Client) {
+		began := time.Now()
+		_, err := c.Do(t.Context(), supervisor.Request{Intent: supervisor.Start})
+		if cause := new(supervisor.Cause); !errors.As(err, cause) || cause.Code != supervisor.NodeMissing || time.Since(began) < 5*time.Minute {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+// TestXP4_NobodyAnswers: a clawtray that accepts and never answers.
+func TestXP4_NobodyAnswers(t *testing.T) {
+	for name, ask := range map[string]func(context.Context, *Client) error{
+		"status": func(ctx context.Context, c *Client) error { _, _, err := c.Report(ctx); return err },
+		"open":   func(ctx context.Context, c *Client) error { _, err := c.Dashboard(ctx); return err },
+		"stop": func(ctx context.Context, c *Client) error {
+			_, err := c.Do(ctx, supervisor.Request{Intent: supervisor.Stop})
+			return err
+		},
+		"watch": func(ctx context.Context, c *Client) error {
+			for _, err := range c.Watch(ctx) {
+				return err
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := supervisortest.Listen()
+				defer l.Close()
+				go func() {
+					if conn, err := l.Accept(); err == nil {
+						io.Copy(io.Discard, conn) // until the client gives up
+						conn.Close()
+					}
+				}()
+				c := Dialing(l.Dial)
+				defer c.Close()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				began := time.Now()
+				err := ask(ctx, c)
+				if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "clawtray does not answer") || took != 5*time.Second {
+					t.Errorf("after %v: %v", took, err)
+				}
+			})
+		})
+	}
+}
+
+// TestXP4_TheOwnerHangs: HTTP works, but the supervisor hangs. A command that waits for its
+// work gives up.
+func TestXP4_TheOwnerHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newPipes()
+		l := supervisortest.Listen()
 		ctx, stop := context.WithCancel(context.Background())
-		s := supervisor.New(supervisor.Config{Port: 1}, supervisortest.Bare{})
+		s := supervisor.New(supervisor.Config{Port: 1}, supervisortest.Bare{}) // nobody calls Run
 		var all sync.WaitGroup
 		all.Go(func() { Serve(ctx, l, s) })
-		time.AfterFunc(5*time.Minute, func() { all.Go(func() { s.Run(ctx) }) })
-		c := &Client{http.Client{Transport: &http.Transport{DialContext: l.dial}}}
-		if _, err := c.Do(t.Context(), supervisor.Request{Intent: supervisor.Stop}); err != nil {
-			t.Errorf("got %v", err)
+		c := Dialing(l.Dial)
+		patient, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if _, err := c.Do(patient, supervisor.Request{Intent: supervisor.Stop}); !errors.Is(err, errSilent) {
+			t.Errorf("stop: %v", err)
 		}
-		c.http.CloseIdleConnections()
+		var last error
+		for _, err := range c.Watch(patient) {
+			last = err
+		}
+		if !errors.Is(last, errSilent) {
+			t.Errorf("watch: %v", last)
+		}
+		c.Close()
 		stop()
 		all.Wait()
 	})
 }
 
+// TestXP4_AQuietGatewayIsNoSilence: nothing changes for a day, and Watch does not give up.
+func TestXP4_AQuietGatewayIsNoSilence(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *supervisortest.Listener, c *Client) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		for _, err := range c.Watch(ctx) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if ctx.Err() == nil {
+			t.Error("it ended before")
+		}
+	})
+}
+
+// TestXP5_KilledWhileWatched: a stream that breaks is an error, a stream that clawtray closes
+// is not.
+func TestXP5_KilledWhileWatched(t *testing.T) {
+	for name, killed := range map[string]bool{"killed": true, "in order": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := supervisortest.Listen()
+				ctx, stop := context.WithCancel(context.Background())
+				s := supervisor.New(supervisor.Config{Port: 1}, supervisortest.Bare{})
+				var all sync.WaitGroup
+				all.Go(func() { s.Run(ctx) })
+				all.Go(func() { Serve(ctx, l, s) })
+				var conn net.Conn
+				c := Dialing(func(ctx context.Context) (net.Conn, error) {
+					var err error
+					conn, err = l.Dial(ctx)
+					return conn, err
+				})
+				var last error
+				for _, err := range c.Watch(t.Context()) {
+					if last = err; err != nil {
+						break
+					}
+					if killed {
+						conn.Close() // as the kernel does for a process that was killed
+					} else {
+						stop()
+					}
+				}
+				if killed != (last != nil) {
+					t.Errorf("the stream ended with %v", last)
+				}
+				c.Close()
+				stop()
+				all.Wait()
+			})
+		})
+	}
+}
+
 func TestA2_TheStreamHasEveryTransitionWithCausePhaseAndTimes(t *testing.T) {
-	inBubble(t, func(t *testing.T, l *pipes, c *Client) {
+	inBubble(t, func(t *testing.T, l *supervisortest.Listener, c *Client) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		var last supervisor.Status
@@ -151,78 +253,37 @@ func TestA2_TheStreamHasEveryTransitionWithCausePhaseAndTimes(t *testing.T) {
 	})
 }
 
-func TestStatusWatchIsALogForPeople(t *testing.T) {
-	inBubble(t, func(t *testing.T, l *pipes, c *Client) {
-		ctx, stop := context.WithCancel(t.Context())
-		defer stop()
-		out, in := io.Pipe()
-		go func() {
-			for _, cmd := range Commands(func() *Client { return c }, nil) {
-				if cmd.Name() == "status" {
-					cmd.SetContext(ctx)
-					cmd.SetOut(in)
-					cmd.SetArgs([]string{"--watch"})
-					in.CloseWithError(cmd.ExecuteContext(ctx))
+// TestXS11_SlowClients: who sends a request byte by byte, or stops in the middle of one,
+// loses the connection after ten seconds and delays nobody.
+func TestXS11_SlowClients(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *supervisortest.Listener, c *Client) {
+		var conns []net.Conn
+		for range 100 {
+			for _, part := range []string{"", "POST /v1/do HTTP/1.1\r\nHost: x\r\nX: ", "POST /v1/do HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n{"} {
+				conn, err := l.Dial(t.Context())
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-		}()
-		go func() {
-			synctest.Wait()
-			time.Sleep(time.Minute)
-			c.Do(ctx, supervisor.Request{Intent: supervisor.Start})
-		}()
-		var text strings.Builder
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			fmt.Fprintln(&text, lines.Text())
-			if strings.Contains(lines.Text(), "  error") {
-				stop() // as Ctrl-C does
+				defer conn.Close()
+				if part != "" {
+					if _, err := io.WriteString(conn, part); err != nil {
+						t.Fatal(err)
+					}
+				}
+				conns = append(conns, conn)
 			}
 		}
-		want := regexp.MustCompile(`^\d\d:00:00\.000  stopped
-\d\d:01:00\.000  starting: Started by you
-\d\d:01:00\.000  starting \(resolving\): Started by you
-(\d\d:01:00\.000  starting \(resolving\) managed: Started by you
-)?\d\d:01:00\.000  error managed: Node.js was not found
-$`)
-		if !want.MatchString(text.String()) {
-			t.Errorf("got\n%s", text.String())
+		synctest.Wait()
+		if _, _, err := c.Report(t.Context()); err != nil {
+			t.Error(err)
 		}
-	})
-}
-
-func TestLine(t *testing.T) {
-	at := time.Date(2026, 1, 1, 12, 30, 15, 0, time.Local)
-	for want, s := range map[string]supervisor.Status{
-		"stopped: Stopped by you": {State: supervisor.Stopped, Cause: supervisor.Cause{Code: supervisor.UserStop}},
-		"running (ready) managed pid 7: Started by you; degraded: too slow": {State: supervisor.Running, Phase: supervisor.Ready, Mode: supervisor.Managed, PID: 7, Cause: supervisor.Cause{Code: supervisor.UserStart},
-			Health: supervisor.Health{Level: supervisor.Degraded, Reasons: []supervisor.Reason{{Severity: supervisor.Degraded, Text: "too slow"}}}},
-		"reconnecting (waiting): The gateway was killed (SIGKILL); next try at 12:30:15, attempt 2 of 10": {State: supervisor.Reconnecting, Phase: supervisor.Waiting, NextRetryAt: at, Attempts: 2, MaxAttempts: 10,
-			Cause: supervisor.Cause{Code: supervisor.Killed, Detail: "SIGKILL"}},
-		"running (draining); 2 still active; until 12:30:15 at the latest": {State: supervisor.Running, Phase: supervisor.Draining, ActiveWork: 2, Deadline: at},
-		"starting (listening); slower than usual: loading plugins":         {State: supervisor.Starting, Phase: supervisor.Listening, SlowStart: true, LastLine: "loading plugins"},
-	} {
-		if got := line(s); got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
-		}
-	}
-}
-
-func TestFollowSaysEachThingOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		s := supervisor.Status{State: supervisor.Running, PhaseSince: began}
-		worse := s
-		worse.Health.Reasons = []supervisor.Reason{{Severity: supervisor.Degraded, Text: "slow"}}
-		var out strings.Builder
-		follow(&out, func(yield func(supervisor.Status, error) bool) {
-			yield(s, nil)
-			s.Facts.PortOpen = true // no line shows it
-			yield(s, nil)
-			time.Sleep(time.Minute)
-			yield(worse, nil) // the phase is old, the reason is new
-		})
-		if lines := strings.Split(out.String(), "\n"); len(lines) != 3 || !strings.Contains(lines[0], ":00:00.000  running") || !strings.Contains(lines[1], ":01:00.000  running; degraded: slow") {
-			t.Errorf("got\n%s", out.String())
+		time.Sleep(writeTimeout + time.Second)
+		synctest.Wait()
+		for i, conn := range conns {
+			conn.SetReadDeadline(time.Now().Add(time.Second))
+			if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("connection %d still lives", i)
+			}
 		}
 	})
 }

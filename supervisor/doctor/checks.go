@@ -1,7 +1,9 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,31 +13,46 @@ import (
 	"time"
 
 	"clawtray/rpc"
+	"clawtray/rpc/redact"
 	"clawtray/supervisor"
 	"clawtray/supervisor/control"
+	"clawtray/supervisor/machine"
 	"clawtray/supervisor/openclaw"
 	"clawtray/supervisor/settings"
+	"clawtray/supervisor/words"
 )
 
-// runtimeLimit is for the search, which asks every Node on the machine for its
-// version and waits up to 3 s for the login shell.
+// runtimeLimit limits the search for Node and OpenClaw. It asks every Node on the machine
+// for its version and waits up to 3 s for the login shell.
 const runtimeLimit = time.Minute
 
-// portLimit is for the table of all connections, which some systems are slow to
-// make; answerLimit is for whoever listens.
+// portLimit limits reading the table of all connections, which some systems create slowly.
+// answerLimit limits the answer of the program that listens.
 const (
 	portLimit   = 20 * time.Second
 	answerLimit = 10 * time.Second // a gateway that has just started is busy
 )
 
-// Subject is what is examined: a clawtray with its settings on a machine.
+// Subject is what is checked: a clawtray and its settings on a machine.
 type Subject struct {
-	Version string // of clawtray
-	Program string // its path
+	Version string // clawtray's version
+	Program string // clawtray's path
 	Dirs    settings.Dirs
 	File    settings.File
-	Machine *supervisor.Machine // of these settings; nothing of it is started
+	Machine *machine.Machine // of these settings; nothing of it is started
+	Voice   Voice
 }
+
+// Voice is the language of the findings.
+type Voice struct {
+	*words.Texts
+	// These say what package supervisor says in English.
+	Sentence, Remedy func(supervisor.Cause) string
+	Reason           func(supervisor.Reason) string
+}
+
+// said is an error in the language of the findings.
+func (v Voice) said(err error) string { return v.Translate(err.Error()) }
 
 // Checks are the checks of everything but the desktop.
 func (s Subject) Checks() []Check {
@@ -53,19 +70,11 @@ func (s Subject) Checks() []Check {
 	}
 }
 
-// Redactor knows the secrets that the checks come across.
-func (s Subject) Redactor() *rpc.Redactor {
-	r := rpc.NewRedactor(s.File.Token)
-	for _, v := range s.Machine.Env {
-		if name, value, _ := strings.Cut(v, "="); name == openclaw.TokenVar || name == "OPENCLAW_GATEWAY_PASSWORD" {
-			r.Add(value)
-		}
-	}
-	cfg, _ := s.Machine.GatewayConfig()
-	r.Add(cfg.Token)
-	if kept, err := openclaw.LookForToken("", nil, openclaw.Config{}, supervisor.TokenFile(s.Dirs.State)); err == nil {
-		r.Add(kept.Value)
-	}
+// Redactor returns a redactor that knows the secrets in everything that the checks read.
+func (s Subject) Redactor(ctx context.Context) *redact.Redactor {
+	r := s.Dirs.Redactor(s.File.Settings, s.Machine.Env, s.Machine.Home)
+	e, _ := s.Machine.Effective(ctx)
+	r.Add(e.Secrets.Values()...)
 	return r
 }
 
@@ -74,200 +83,265 @@ func one(name string, level Level, detail, remedy string) []Finding {
 }
 
 func (s Subject) program(context.Context) []Finding {
+	t := s.Voice.Doctor
+	place := func(name, path string) string { return words.Pad(name, 10) + path }
 	return []Finding{{Name: "clawtray", Level: OK, Detail: fmt.Sprintf("%s, %s/%s, %s", s.Version, runtime.GOOS, runtime.GOARCH, s.Program),
-		More: []string{"settings  " + s.Dirs.File(), "state     " + s.Dirs.State, "log       " + s.Dirs.Log(), "runtime   " + s.Dirs.Data, "socket    " + s.Dirs.Runtime}}}
+		More: []string{place(t.Settings, s.Dirs.File()), place(t.State, s.Dirs.State), place(t.Log, s.Dirs.Log()), place(t.Runtime, s.Dirs.Data)}}}
 }
 
 func (s Subject) settings(context.Context) []Finding {
+	t := s.Voice.Doctor
 	switch {
 	case len(s.File.Mistakes) > 0:
-		f := Finding{Name: "settings", Level: Problem, Detail: "the file has mistakes; for a wrong value the default is used", Remedy: "Correct " + s.File.Path + "; `clawtray config --default` shows how it can look."}
+		f := Finding{Name: "settings", Level: Problem, Detail: t.Mistakes, Remedy: fmt.Sprintf(t.MistakesRemedy, s.File.Path)}
 		for _, m := range s.File.Mistakes {
-			f.More = append(f.More, m.Sentence())
+			f.More = append(f.More, s.Voice.Translate(m.Sentence()))
 		}
 		return []Finding{f}
 	case s.File.Missing:
-		return one("settings", OK, "no file, so all defaults", "")
+		return one("settings", OK, t.NoFile, "")
 	}
 	set := slices.Sorted(maps.Keys(s.File.Lines))
 	if len(set) == 0 {
-		set = []string{"nothing"}
+		set = []string{t.Nothing}
 	}
-	return one("settings", OK, s.File.Path+" sets "+strings.Join(set, ", "), "")
+	return one("settings", OK, fmt.Sprintf(t.Sets, s.File.Path, strings.Join(set, ", ")), "")
 }
 
 func (s Subject) report(ctx context.Context) (supervisor.Report, error) {
-	r, _, err := control.NewClient(s.Dirs.Runtime).Report(ctx)
+	r, _, err := control.NewClient(s.Dirs.State).Report(ctx)
 	return r, err
 }
 
-// instance is the running clawtray and what it says about the gateway.
+// instance checks the running clawtray and what it says about the gateway.
 func (s Subject) instance(ctx context.Context) []Finding {
+	t := s.Voice.Doctor
 	r, err := s.report(ctx)
 	switch {
 	case errors.Is(err, control.ErrNotRunning):
-		return one("instance", OK, "clawtray is not running", "")
+		return one("instance", OK, t.NotRunning, "")
 	case err != nil:
-		return one("instance", Problem, "clawtray runs, but does not answer: "+err.Error(), "End it and start it again.")
+		return one("instance", Problem, s.Voice.said(err), t.EndIt)
 	}
-	f := Finding{Name: "instance", Level: OK, Detail: "clawtray is running; the gateway: " + string(r.State)}
+	f := Finding{Name: "instance", Level: OK, Detail: fmt.Sprintf(t.Running, s.Voice.Translate(string(r.State)))}
 	if r.Cause.Code != supervisor.NoCause {
-		f.Detail += " (" + r.Cause.Sentence() + ")"
+		f.Detail += fmt.Sprintf(t.Because, s.Voice.Sentence(r.Cause))
 	}
 	switch r.State {
 	case supervisor.Failed:
-		f.Level, f.Remedy = Problem, r.Cause.Remedy()
-		if f.Remedy == "" {
-			f.Remedy = "Look at the log, then `clawtray restart`."
-		}
+		f.Level, f.Remedy = Problem, cmp.Or(s.Voice.Remedy(r.Cause), t.LookAtLog)
 	case supervisor.Starting, supervisor.Reconnecting:
-		f.Level, f.Remedy = Warning, "Wait for it; `clawtray status --watch` shows how it goes."
+		f.Level, f.Remedy = Warning, t.WaitForIt
 	case supervisor.Running:
 		for _, reason := range r.Health.Reasons {
-			f.Level, f.More = Warning, append(f.More, reason.Text)
+			f.Level, f.More = Warning, append(f.More, s.Voice.Reason(reason))
 		}
 	}
 	return []Finding{f}
 }
 
-// port is who listens where the gateway is to be.
+// port checks who listens on the gateway's port.
 func (s Subject) port(ctx context.Context) []Finding {
-	port := s.File.Port
 	r, err := s.report(ctx)
 	running := err == nil
-	if running {
+	e, err := s.Machine.Effective(ctx)
+	if err != nil || e.IsRemote() {
+		return nil // the check of the configuration reports this error
+	}
+	configured := e.Listen.Port
+	port := configured.Value
+	if running && r.Port != 0 {
 		port = r.Port
 	}
-	by, hidden := s.Machine.Listener(ctx, port, 0)
+	e = e.At(port, "clawtray")
+	listener, hidden := s.Machine.Listener(ctx, port, 0)
 	asking, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
-	health, err := rpc.Healthz(asking, fmt.Sprintf("http://127.0.0.1:%d", port), nil)
-	f := Finding{Name: "port", Level: OK}
+	health, err := rpc.Gateway{URL: e.URL(), TLSConfig: &tls.Config{InsecureSkipVerify: true}}.Healthz(asking) // #nosec G402 -- nothing secret is sent
+	f, t, by := Finding{Name: "port", Level: OK}, s.Voice.Doctor, s.Voice.Translate(listener.String())
 	switch {
 	case hidden != nil && err != nil:
-		f.Detail = fmt.Sprintf("%d is free", port)
+		f.Detail = fmt.Sprintf(t.PortFree, port)
 		if running && r.State == supervisor.Running {
-			f.Level, f.Detail, f.Remedy = Warning, fmt.Sprintf("nobody listens on %d, although the gateway runs", port), "Look again in a moment; `clawtray restart` if it stays so."
+			f.Level, f.Detail, f.Remedy = Warning, fmt.Sprintf(t.PortNobody, port), t.LookAgain
 		}
-	case by.User != "":
-		f.Level, f.Detail = Problem, fmt.Sprintf("%d belongs to %s", port, by)
-		f.Remedy = fmt.Sprintf("Choose another port, such as %d, in %s.", s.Machine.FreePort(port), s.Dirs.File())
+	case listener.User != "":
+		f.Level, f.Detail = Problem, fmt.Sprintf(t.PortOfUser, port, by)
+		f.Remedy = fmt.Sprintf(t.OtherPort, s.Machine.FreePort(ctx, port), s.Dirs.File())
 	case !health.Gateway:
-		f.Level, f.Detail = Problem, fmt.Sprintf("%d is taken by %s, which does not answer as a gateway does", port, by)
-		f.Remedy = fmt.Sprintf("Quit that program, or choose another port, such as %d, in %s.", s.Machine.FreePort(port), s.Dirs.File())
-		if running && r.PID != 0 && r.PID == by.PID {
-			f.Level, f.Detail, f.Remedy = Warning, fmt.Sprintf("%d is our gateway's (%s), which does not answer", port, by), "Wait; clawtray restarts a gateway that hangs."
+		f.Level, f.Detail = Problem, fmt.Sprintf(t.PortTaken, port, by)
+		f.Remedy = fmt.Sprintf(t.QuitOrOther, s.Machine.FreePort(ctx, port), s.Dirs.File())
+		if running && r.PID != 0 && r.PID == listener.PID {
+			f.Level, f.Detail, f.Remedy = Warning, fmt.Sprintf(t.PortSilent, port, by), t.WaitRestarts
 		}
 	case !running:
-		f.Level, f.Detail = Warning, fmt.Sprintf("a gateway listens on %d: %s", port, by)
-		f.Remedy = "Start clawtray: it takes over a gateway of its own and attaches to somebody else's."
+		f.Level, f.Detail = Warning, fmt.Sprintf(t.PortGateway, port, by)
+		f.Remedy = t.StartTakesOver
 	case r.Mode == supervisor.Attached:
-		f.Detail = fmt.Sprintf("%d is a gateway that somebody else runs (%s); clawtray is attached to it", port, by)
-	case by.PID != 0 && r.PID != 0 && by.PID != r.PID:
-		f.Level, f.Detail = Warning, fmt.Sprintf("the gateway on %d is %s, not process %d as clawtray says", port, by, r.PID)
-		f.Remedy = "Look again in a moment; `clawtray restart` if it stays so."
+		f.Detail = fmt.Sprintf(t.PortAttached, port, by)
+	case listener.PID != 0 && r.PID != 0 && listener.PID != r.PID:
+		f.Level, f.Detail = Warning, fmt.Sprintf(t.PortOtherPID, port, by, r.PID)
+		f.Remedy = t.LookAgain
 	default:
-		f.Detail = fmt.Sprintf("%d is our gateway's (%s)", port, by)
+		f.Detail = fmt.Sprintf(t.PortOurs, port, by)
 	}
-	if running && port != s.File.Port {
-		f.More = append(f.More, fmt.Sprintf("the settings say %d, which the next start uses unless --port was given", s.File.Port))
+	if running && port != configured.Value {
+		f.More = append(f.More, fmt.Sprintf(t.PortConfigured, configured.Value, s.Voice.Translate(string(configured.Source))))
 	}
 	return []Finding{f}
 }
 
-// lastRun is the gateway that the run file tells about.
+// lastRun checks the gateway that is named in the run file.
 func (s Subject) lastRun(ctx context.Context) []Finding {
+	t := s.Voice.Doctor
 	_, err := s.report(ctx)
 	running := err == nil
-	pid, alive, err := supervisor.LastRun(s.Dirs.State)
+	pid, alive, err := machine.LastRun(s.Dirs.State)
 	switch {
 	case err != nil:
-		return one("last-run", Warning, "the run file cannot be read: "+err.Error(), "Nothing: the next start sets it aside.")
+		return one("last-run", Warning, fmt.Sprintf(t.RunUnreadable, s.Voice.said(err)), t.RunAside)
 	case pid == 0:
-		return one("last-run", OK, "left nothing behind", "")
+		return one("last-run", OK, t.RunNothing, "")
 	case alive && running:
-		return one("last-run", OK, fmt.Sprintf("process %d is the gateway of the running clawtray", pid), "")
+		return one("last-run", OK, fmt.Sprintf(t.RunOurs, pid), "")
 	case alive:
-		return one("last-run", Warning, fmt.Sprintf("its gateway (process %d) still runs, without a clawtray", pid), "Start clawtray: it takes the gateway over with its work.")
+		return one("last-run", Warning, fmt.Sprintf(t.RunAlive, pid), t.RunTakeOver)
 	}
-	return one("last-run", OK, fmt.Sprintf("ended uncleanly; its gateway (process %d) is gone, and the next start clears up", pid), "")
+	return one("last-run", OK, fmt.Sprintf(t.RunGone, pid), "")
 }
 
-// runtime is the whole search for Node and OpenClaw, and what would be started.
+// runtime makes the whole search for Node and OpenClaw, and says which would be started.
 func (s Subject) runtime(ctx context.Context) []Finding {
 	search := s.Machine.Search
 	search.Thorough, search.CacheFile = true, ""
 	r, trace, err := openclaw.Resolve(ctx, search)
-	f := Finding{Name: "runtime", Level: OK}
-	f.More = table(trace)
+	f, t := Finding{Name: "runtime", Level: OK}, s.Voice.Doctor
+	f.More = s.Voice.table(trace)
 	if err != nil {
-		f.Level, f.Detail, f.Remedy = Problem, err.Error(), "Run `clawtray install`."
+		f.Level, f.Detail, f.Remedy = Problem, s.Voice.said(err), t.Install
 		if missing, ok := errors.AsType[*openclaw.MissingError](err); ok {
-			f.Detail, f.Remedy = missing.Sentence, missing.Remedy
+			f.Detail, f.Remedy = s.Voice.Translate(missing.Sentence), s.Voice.Translate(missing.Remedy)
 		}
 		return []Finding{f}
 	}
-	f.Detail = fmt.Sprintf("OpenClaw %s (%s), Node %s (%s)", r.Version, r.Source, r.NodeVersion, r.NodeSource)
+	f.Detail = fmt.Sprintf(t.Pair, r.Version, s.Voice.Translate(r.Source), r.NodeVersion, s.Voice.Translate(r.NodeSource))
+	e, _ := s.Machine.Effective(ctx) // what is wrong with it is said by its own check
 	command := Finding{Name: "command", Level: OK,
-		Detail: r.Gateway(openclaw.Launch{Port: s.File.Port, Env: s.Machine.Env}).String(), More: []string{"PATH=" + r.Path}}
-	tools := Finding{Name: "tools", Level: OK, Detail: "what skills need is here"}
-	if lacks := supervisor.MissingTools(r.Path); len(lacks) > 0 {
-		tools.Level, tools.Detail = Warning, "missing: "+strings.Join(lacks, ", ")
-		tools.Remedy = "Install it where the gateway's PATH finds it, if you use such skills."
+		Detail: r.Gateway(openclaw.Launch{Child: e.Child(), Env: s.Machine.Env}).String(), More: []string{"PATH=" + r.Path}}
+	tools := Finding{Name: "tools", Level: OK, Detail: t.Tools}
+	if lacks := machine.MissingTools(r.Path); len(lacks) > 0 {
+		for i := range lacks {
+			lacks[i] = s.Voice.Translate(lacks[i])
+		}
+		tools.Level, tools.Detail, tools.Remedy = Warning, fmt.Sprintf(t.ToolsMissing, strings.Join(lacks, ", ")), t.ToolsRemedy
 	}
-	return []Finding{f, command, tools}
+	found := []Finding{f, command, tools}
+	for _, dir := range openclaw.OpenFolders(r.Path) {
+		found = append(found, Finding{Name: "path", Level: Warning, Detail: fmt.Sprintf(t.OpenPath, dir), Remedy: fmt.Sprintf(t.OpenPathRemedy, dir)})
+	}
+	return found
 }
 
 // table is the trace with its paths below each other.
-func table(trace openclaw.Trace) []string {
+func (v Voice) table(trace openclaw.Trace) []string {
+	const short = 8 // of the first two words
 	width := 0
 	for _, step := range trace {
-		width = max(width, len(step.Source))
+		width = max(width, words.Columns(v.Translate(step.Source)))
 	}
 	lines := make([]string, len(trace))
 	for i, step := range trace {
 		where := strings.TrimSpace(step.Path + "  " + step.Version)
 		if where != "" && step.Why != "" {
-			where += ": "
+			where += v.Colon
 		}
-		lines[i] = fmt.Sprintf("%-8s %-8s %-*s  %s%s", step.Verdict, step.What, width, step.Source, where, step.Why)
+		lines[i] = fmt.Sprintf("%s %s %s  %s%s", words.Pad(v.Translate(string(step.Verdict)), short), words.Pad(v.Translate(step.What), short),
+			words.Pad(v.Translate(step.Source), width), where, v.Translate(step.Why))
 	}
 	return lines
 }
 
-func (s Subject) token(context.Context) []Finding {
-	cfg, _ := s.Machine.GatewayConfig() // said by its own check
-	t, err := openclaw.LookForToken(s.Machine.ConfiguredToken, s.Machine.Env, cfg, supervisor.TokenFile(s.Dirs.State))
-	switch {
-	case err != nil:
-		f := Finding{Name: "token", Level: Problem, Detail: err.Error()}
-		if e, ok := errors.AsType[*openclaw.TokenError](err); ok {
-			f.Detail, f.Remedy = e.Sentence, e.Remedy
+// token checks how clawtray signs in.
+func (s Subject) token(ctx context.Context) []Finding {
+	e, err := s.Machine.Effective(ctx)
+	if err != nil || e.IsRemote() {
+		return nil // the check of the configuration reports this error
+	}
+	t, secret := s.Voice.Doctor, e.SignIn.Secret()
+	if problem, is := errors.AsType[*openclaw.ConfigError](e.SignInProblem()); is {
+		if problem.Kind == openclaw.ConfigNoSecret && e.SignIn.Mode.Value == openclaw.SignInToken {
+			if kept, err := openclaw.KeptToken(machine.TokenFile(s.Dirs.State)); err != nil {
+				f := Finding{Name: "token", Level: Problem, Detail: s.Voice.said(err)}
+				if e, ok := errors.AsType[*openclaw.TokenError](err); ok {
+					f.Detail, f.Remedy = s.Voice.Translate(e.Sentence), s.Voice.Translate(e.Remedy)
+				}
+				return []Finding{f}
+			} else if kept.Value != "" {
+				return one("token", OK, t.TokenMade, "")
+			}
+			return one("token", OK, t.TokenNone, "")
 		}
-		return []Finding{f}
-	case t.Conflict != "":
-		return one("token", Warning, "from "+t.Source+", which is not the one the gateway uses", t.Conflict)
-	case t.Value == "":
-		return one("token", OK, "none yet; clawtray makes one at the first start", "")
+		return one("token", Problem, s.Voice.said(problem), fmt.Sprintf(t.TokenAuth, e.Paths.ConfigPath))
 	}
-	return one("token", OK, "from "+t.Source, "")
-}
-
-func (s Subject) openclawConfig(context.Context) []Finding {
-	const name = "openclaw.json"
-	path := openclaw.PathsFrom(s.Machine.Env, s.Machine.Home).ConfigPath
-	cfg, err := openclaw.ReadConfig(path)
-	switch {
-	case err != nil:
-		return one(name, Problem, err.Error(), "Correct "+path+", or run `openclaw doctor --fix`.")
-	case !cfg.Exists:
-		return one(name, OK, "not there; OpenClaw uses its defaults ("+path+")", "")
-	case cfg.Mode == "remote":
-		return one(name, Warning, path+" is for a gateway elsewhere (gateway.mode is remote)", "Set gateway.mode to local to run one here.")
+	f := Finding{Name: "token", Level: OK, Detail: s.Voice.Translate(e.SignIn.Mode.Value)}
+	if secret.State != openclaw.SecretAbsent {
+		f.Detail += " " + s.Voice.Translate(secret.String())
 	}
-	f := Finding{Name: name, Level: OK, Detail: fmt.Sprintf("%s, reloads: %s", path, cfg.ReloadMode)}
-	if cfg.Port != 0 && cfg.Port != s.File.Port {
-		f.More = append(f.More, fmt.Sprintf("its gateway.port is %d; a gateway of clawtray listens on %d all the same", cfg.Port, s.File.Port))
+	for _, other := range secret.Over {
+		f.Level, f.More = Warning, append(f.More, fmt.Sprintf(t.TokenOver, s.Voice.Translate(string(other))))
+		f.Remedy = t.TokenOverRemedy
 	}
 	return []Finding{f}
+}
+
+// openclawConfig describes the gateway in the user's configuration: each value with its
+// source and the values that it overrides (BEHAVIOUR O8).
+func (s Subject) openclawConfig(ctx context.Context) []Finding {
+	const name = "openclaw.json"
+	t := s.Voice.Doctor
+	e, err := s.Machine.Effective(ctx)
+	path := openclaw.ProfilePaths(s.Machine.Env, s.Machine.Home, s.Machine.Profile).ConfigPath
+	correct := fmt.Sprintf(t.Correct, path)
+	if err != nil {
+		return one(name, Problem, s.Voice.said(err), correct)
+	}
+	f := Finding{Name: name, Level: OK, Detail: path, More: s.Voice.rows(e)}
+	switch problem := e.Startable(); {
+	case !e.File.Exists:
+		f.Detail = fmt.Sprintf(t.ConfigNone, path)
+	case e.IsRemote():
+		f.Level, f.Detail, f.Remedy = Warning, fmt.Sprintf(t.ConfigRemote, path), t.ConfigLocal
+		if tunnel := e.Remote.Tunnel(); tunnel != nil {
+			f.Remedy = fmt.Sprintf(t.ConfigTunnel, strings.Join(tunnel, " "))
+		}
+	case problem != nil && !openclaw.IsConfigError(problem, openclaw.ConfigNoSecret):
+		f.Level, f.Detail, f.Remedy = Problem, s.Voice.said(problem), correct
+	}
+	for _, problem := range e.Problems {
+		if f.Level == OK {
+			f.Level, f.Remedy = Warning, fmt.Sprintf(t.CorrectIn, path)
+		}
+		f.More = append(f.More, s.Voice.said(problem))
+	}
+	return []Finding{f}
+}
+
+// rows lists what is in force.
+func (v Voice) rows(e openclaw.Effective) []string {
+	all := e.Rows()
+	width := 0
+	for _, r := range all {
+		width = max(width, words.Columns(v.Translate(r.Name)))
+	}
+	lines := make([]string, len(all))
+	for i, r := range all {
+		lines[i] = words.Pad(v.Translate(r.Name), width) + "  " + v.Translate(r.Value)
+		if r.Source != "" && !strings.Contains(r.Value, string(r.Source)) {
+			lines[i] += fmt.Sprintf(v.Doctor.Because, v.Translate(string(r.Source)))
+		}
+		for _, other := range r.Over {
+			lines[i] += fmt.Sprintf(v.Doctor.RowOver, v.Translate(other.Value), v.Translate(string(other.Source)))
+		}
+	}
+	return lines
 }

@@ -9,14 +9,16 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"clawtray/supervisor/words"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func same(s string) string { return s }
 
-// TestN4_NothingCanHang: a check that never answers costs its limit, and the
-// others are told all the same.
+// TestN4_NothingCanHang: a check that never answers ends at its limit, and the other
+// findings are shown.
 func TestN4_NothingCanHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		forever := make(chan struct{})
@@ -26,7 +28,7 @@ func TestN4_NothingCanHang(t *testing.T) {
 			{Name: "disk", Look: stuck},
 			{Name: "bus", Limit: time.Minute, Look: stuck},
 			{Name: "quick", Look: func(context.Context) []Finding { return one("quick", OK, "fine", "") }},
-		}, same)
+		}, words.English.Doctor, same)
 		if took := time.Since(began); took != time.Minute {
 			t.Errorf("took %v, want the longest limit", took)
 		}
@@ -45,7 +47,7 @@ func TestN4_TheOrderIsThatOfTheChecks(t *testing.T) {
 				return one(name, OK, "", "")
 			}}
 		}
-		got := Examine(t.Context(), []Check{late(3*time.Second, "a"), late(time.Second, "b"), late(2*time.Second, "c")}, same)
+		got := Examine(t.Context(), []Check{late(3*time.Second, "a"), late(time.Second, "b"), late(2*time.Second, "c")}, words.English.Doctor, same)
 		if got[0].Name+got[1].Name+got[2].Name != "abc" {
 			t.Errorf("got %+v", got)
 		}
@@ -70,8 +72,8 @@ func TestN4_JSONHasStableNames(t *testing.T) {
 func TestN4_ColourIsOnlyAddition(t *testing.T) {
 	f := Findings{{Name: "a", Level: Problem, Detail: "/home/u/x is wrong", Remedy: "correct it", More: []string{"more"}}, {Name: "longer", Level: OK, Detail: "/home/user/y"}}
 	var bare, painted strings.Builder
-	f.Text(&bare, "/home/u", false)
-	f.Text(&painted, "/home/u", true)
+	f.Text(&bare, words.English.Doctor, "/home/u", false)
+	f.Text(&painted, words.English.Doctor, "/home/u", true)
 	want := "problem  a       ~/x is wrong\n                 more\n                 → correct it\nok       longer  /home/user/y\n\n1 problem, 0 warnings.\n"
 	if bare.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", bare.String(), want)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"clawtray/supervisor/words"
 )
 
 // Colours of a terminal.
@@ -14,7 +16,7 @@ const (
 var colours = map[Level]string{OK: green, Warning: yellow, Problem: red}
 
 // Text writes the findings for a person. home is shown as "~".
-func (f Findings) Text(w io.Writer, home string, colour bool) {
+func (f Findings) Text(w io.Writer, t words.Doctor, home string, colour bool) {
 	paint := func(with, text string) string {
 		if !colour {
 			return text
@@ -29,9 +31,11 @@ func (f Findings) Text(w io.Writer, home string, colour bool) {
 	for _, one := range f {
 		width = max(width, len(one.Name))
 	}
-	margin := strings.Repeat(" ", len(Problem)+2+width+2)
+	levels := map[Level]string{OK: t.OK, Warning: t.Warning, Problem: t.Problem}
+	first := max(words.Columns(t.OK), words.Columns(t.Warning), words.Columns(t.Problem))
+	margin := strings.Repeat(" ", first+2+width+2)
 	for _, one := range f {
-		level := paint(colours[one.Level], fmt.Sprintf("%-*s", len(Problem), one.Level))
+		level := paint(colours[one.Level], words.Pad(levels[one.Level], first))
 		fmt.Fprintf(w, "%s  %-*s  %s\n", level, width, one.Name, short(one.Detail))
 		for _, line := range one.More {
 			fmt.Fprintf(w, "%s%s\n", margin, paint(dim, short(line)))
@@ -41,19 +45,20 @@ func (f Findings) Text(w io.Writer, home string, colour bool) {
 		}
 	}
 	fmt.Fprintln(w)
-	switch problems, warnings := f.count(Problem), f.count(Warning); {
+	problems, warnings := f.count(Problem), f.count(Warning)
+	switch {
 	case problems > 0:
-		fmt.Fprintf(w, "%s, %s.\n", counted(problems, "problem"), counted(warnings, "warning"))
+		fmt.Fprintln(w, counted(problems, t.OneProblem, t.Problems)+counted(warnings, t.OneWarning, t.Warnings))
 	case warnings > 0:
-		fmt.Fprintf(w, "No problem, %s.\n", counted(warnings, "warning"))
+		fmt.Fprintln(w, t.NoProblem+counted(warnings, t.OneWarning, t.Warnings))
 	default:
-		fmt.Fprintln(w, "All is well.")
+		fmt.Fprintln(w, t.AllWell)
 	}
 }
 
-func counted(n int, what string) string {
+func counted(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + what
+		return one
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf(many, n)
 }

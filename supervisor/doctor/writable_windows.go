@@ -2,8 +2,9 @@ package doctor
 
 import "os"
 
-// writable says why files cannot be made in a folder. Access lists are too
-// involved to be read: it tries, and leaves nothing.
+// writable returns nil when files can be created in a folder; the error says why not. It
+// creates a file and removes it again, because access lists are too complicated to
+// evaluate.
 func writable(dir string) error {
 	f, err := os.CreateTemp(dir, ".clawtray-*")
 	if err != nil {

@@ -12,14 +12,15 @@ import (
 	"strings"
 )
 
-// maxCache bounds what is read of the cache file, which has some kB.
+// maxCache limits the size of the cache file, which usually has a few kB.
 const maxCache = 1 << 20
 
-// remembered is an answer of Resolve and what it depended on. It saves a start the programs a
-// search runs: a Node for its version, and the login shell, which can take seconds.
+// remembered is an answer of Resolve together with everything that it depends on. It saves
+// a start from running the programs of a search: a Node for its version, and the login
+// shell, which can take seconds.
 type remembered struct {
 	Inputs  string            `json:"inputs"` // hash of the Search
-	Stamps  map[string]string `json:"stamps"` // files and folders the answer stands on
+	Stamps  map[string]string `json:"stamps"` // stamps of the files and folders that the answer depends on
 	Runtime Runtime           `json:"runtime"`
 }
 
@@ -44,19 +45,19 @@ func (f *finder) last() (m remembered, ok bool) {
 	if f.s.CacheFile == "" {
 		return m, false
 	}
-	raw, _, err := readLimited(f.s.CacheFile, maxCache)
+	raw, err := readPrivate(f.s.CacheFile, maxCache) // a file of another user could make us run that user's Node
 	ok = err == nil && json.Unmarshal(raw, &m) == nil && m.Inputs == f.inputs() && len(m.Stamps) > 0
 	return m, ok
 }
 
-// keep remembers the answer for the next search. That it may fail costs only time.
+// keep saves the answer for the next search. A failure only costs time.
 func (f *finder) keep(r Runtime) {
 	if f.s.CacheFile == "" {
 		return
 	}
 	m := remembered{Inputs: f.inputs(), Stamps: map[string]string{}, Runtime: r}
 	paths := []string{r.Node, r.Entry, filepath.Join(r.Dir, "package.json"), filepath.Join(managedDir(f.s.DataDir), currentFile)}
-	// What the login shell's PATH is made of.
+	// The files that set the login shell's PATH.
 	for _, rc := range []string{".profile", ".bash_profile", ".bashrc", ".zshenv", ".zprofile", ".zshrc", ".config/fish/config.fish"} {
 		paths = append(paths, filepath.Join(f.s.Home, filepath.FromSlash(rc)))
 	}
@@ -66,7 +67,8 @@ func (f *finder) keep(r Runtime) {
 			paths = append(paths, filepath.Join(root, filepath.FromSlash(path.Dir(fixed))))
 		}
 	}
-	// A folder changes when a program or a version is added, which may be of an earlier source.
+	// A folder changes when a program or a version is added, which may come from a source
+	// that is searched earlier.
 	for _, path := range append(paths, filepath.SplitList(r.Path)...) {
 		m.Stamps[path] = stamp(path)
 	}
@@ -76,13 +78,18 @@ func (f *finder) keep(r Runtime) {
 	}
 }
 
-// stamp changes when a file or folder does; absence is a stamp too.
+// stamp returns a text that changes when the file or folder at path changes. It contains the resolved
+// path, because all files in a Nix store have the same time. A missing file has a stamp too.
 func stamp(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "absent"
 	}
-	return fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "absent"
+	}
+	return fmt.Sprintf("%d %d %s", info.Size(), info.ModTime().UnixNano(), real)
 }
 
 // inputs hashes what the answer depends on: the Search and the variables the sources read.
@@ -98,7 +105,11 @@ func (f *finder) inputs() string {
 		}
 	}
 	for _, name := range names {
-		parts = append(parts, name+"="+getenv(s.Env, name))
+		value := getenv(s.Env, name)
+		if name == "PATH" {
+			value = strings.Join(f.userPath(), string(filepath.ListSeparator))
+		}
+		parts = append(parts, name+"="+value)
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:])

@@ -11,42 +11,39 @@ import (
 	"time"
 )
 
-// RunIDVar carries the random id of the run that owns a process, so that a later run can tell its
-// own orphan from a stranger (BEHAVIOUR M2).
+// RunIDVar contains the random id of the run of clawtray that started a process. With it, a
+// later run recognises its own orphans (BEHAVIOUR M2).
 const RunIDVar = "CLAWTRAY_RUN_ID"
 
-// doctorGrace is what doctor gets to end after its time is up, before it is killed.
-const doctorGrace = 5 * time.Second
+// patchGrace is how long "config patch" may take to end after its time is up, before it is
+// killed.
+const patchGrace = 5 * time.Second
 
-// Launch is what one start of a Gateway needs to know.
+// Launch is what is needed to start a Gateway.
 type Launch struct {
-	Port  int
-	Token string // goes by environment, never by argument
+	Child Child // arguments and variables that describe the Gateway, from [Effective.Child]
 	RunID string
 
-	// StateDir and ConfigPath move the Gateway's files; empty leaves what Env says, or OpenClaw's default.
-	StateDir   string
-	ConfigPath string
-
 	Env         []string // the user's environment
-	NodeOptions string   // NODE_OPTIONS, which Env's own never is
-	// CacheDir is where Node keeps compiled code between starts; empty leaves it to Node, which
-	// uses the temporary directory, so that the first start after a reboot is cold.
+	NodeOptions string   // the value of NODE_OPTIONS; the one in Env is ignored
+	// CacheDir is clawtray's cache directory. Node keeps compiled code between starts in
+	// CompileCache(CacheDir). If CacheDir is empty, or MakePrivate refuses that folder, the compile
+	// cache is off and every start is a cold start.
 	CacheDir     string
-	StartupTrace bool     // makes the Gateway print "startup trace:" lines
-	Extra        []string // further arguments for "gateway"
+	StartupTrace bool // lets the Gateway print "startup trace:" lines
 }
 
 // Command is a program to spawn.
 type Command struct {
 	Path string
-	Args []string // without the program itself
+	Args []string // without the program
 	Env  []string
 	Dir  string
 }
 
-// String is the command line with the environment's NODE_OPTIONS, which changes what it does like
-// an argument. The rest of the environment holds secrets and is left out; so are its other forms.
+// String returns the command line. NODE_OPTIONS from the environment is included, because
+// it changes what the command does. The rest of the environment may hold secrets and is
+// left out, also in the other text forms.
 func (c Command) String() string {
 	line := strings.Join(append([]string{c.Path}, c.Args...), " ")
 	if options := getenv(c.Env, nodeOptions); options != "" {
@@ -64,31 +61,31 @@ func (c Command) Exec(ctx context.Context) *exec.Cmd {
 	return cmd
 }
 
-// Gateway returns the command that runs the Gateway in the foreground on loopback. The spawned
-// process is the Gateway itself, no launcher (measured, OpenClaw 2026.6.11 and 2026.9.6).
+// Gateway returns the command that runs the Gateway in the foreground. The process that it
+// starts is the Gateway itself, without a launcher (measured, OpenClaw 2026.6.11 and
+// 2026.9.6).
 func (r Runtime) Gateway(l Launch) Command {
-	args := []string{r.Entry, "gateway", "--port", strconv.Itoa(l.Port), "--bind", "loopback", "--allow-unconfigured"}
-	return Command{Path: r.Node, Args: append(args, l.Extra...), Env: r.environ(l), Dir: workDir(l)}
+	args := append([]string{r.Entry, "gateway"}, l.Child.Args...)
+	return Command{Path: r.Node, Args: args, Env: r.environ(l), Dir: workDir(l)}
 }
 
-// Doctor runs "openclaw doctor" to repair the configuration and returns what it printed, also
-// after an error. It rewrites openclaw.json (and keeps a .bak). It takes 2 to 8 s (measured,
-// OpenClaw 2026.3.13 to 2026.9.6); bound it with ctx (BEHAVIOUR B7: 120 s).
-func (r Runtime) Doctor(ctx context.Context, l Launch) (output string, err error) {
-	c := Command{Path: r.Node, Args: []string{r.Entry, "doctor", "--fix", "--yes", "--non-interactive"}, Env: r.environ(l), Dir: workDir(l)}
-	cmd := c.Exec(ctx)
+// Doctor returns "openclaw doctor", which repairs the configuration: it rewrites
+// openclaw.json and removes what the Gateway does not know. It takes 2 to 8 s, and up to
+// 150 s on a busy machine (measured, OpenClaw 2026.3.13 to 2026.9.6). The command has no
+// context, because doctor must not be stopped while it writes (BEHAVIOUR Q1). doctor goes
+// on when clawtray ends, so the caller must send its output to a file. It has no run id, so
+// that it does not look like a process that a Gateway has left behind.
+func (r Runtime) Doctor(l Launch) *exec.Cmd {
+	l.RunID = ""
+	cmd := exec.Command(r.Node, r.Entry, "doctor", "--fix", "--yes", "--non-interactive")
+	cmd.Env, cmd.Dir = r.environ(l), workDir(l)
 	apart(cmd)
-	cmd.WaitDelay = doctorGrace
-	var out capped
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err = cmd.Run()
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	return out.String(), err
+	cmd.Cancel = nil // no context may end it
+	return cmd
 }
 
-// workDir is where the Gateway runs: the user's home, which unlike ours does not go away.
+// workDir is the working folder of the Gateway: the user's home, because our own working
+// folder may be removed.
 func workDir(l Launch) string {
 	for _, key := range []string{"HOME", "USERPROFILE"} {
 		if dir := getenv(l.Env, key); dir != "" {
@@ -98,10 +95,11 @@ func workDir(l Launch) string {
 	return existingDir("")
 }
 
-// keptVariables are the OPENCLAW_ variables that are a user's settings (docs/help/environment.md
-// of OpenClaw 2026.9.6); those ending in "_" stand for all that begin so. All others say how and
-// by whom an OpenClaw process was started, and ours was started by us. OPENCLAW_PROFILE is left
-// out: it names another log and not another state directory (measured, 2026.9.6).
+// keptVariables are the OPENCLAW_ variables that are settings of the user
+// (docs/help/environment.md of OpenClaw 2026.9.6). A name that ends in "_" means all names
+// that begin with it. All other OPENCLAW_ variables say how and by whom an OpenClaw process
+// was started, which is wrong for a Gateway that we start. OPENCLAW_PROFILE is left out,
+// because it selects another log but not another state folder (measured, 2026.9.6).
 var keptVariables = []string{
 	"OPENCLAW_HOME", "OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH", "OPENCLAW_CONFIG_READONLY", "OPENCLAW_WORKSPACE_DIR",
 	"OPENCLAW_INCLUDE_ROOTS", "OPENCLAW_GATEWAY_PASSWORD", "OPENCLAW_VAULT_", "OPENCLAW_NIX_MODE",
@@ -110,35 +108,38 @@ var keptVariables = []string{
 	"OPENCLAW_LOG_LEVEL", "OPENCLAW_DEBUG_", "OPENCLAW_DIAGNOSTICS", "OPENCLAW_DIAGNOSTICS_",
 }
 
-// isSetting says whether a variable is one of keptVariables.
+// isSetting reports whether a variable is one of keptVariables.
 func isSetting(key string) bool {
 	return slices.ContainsFunc(keptVariables, func(kept string) bool {
 		return key == kept || strings.HasSuffix(kept, "_") && strings.HasPrefix(key, kept)
 	})
 }
 
-// nodeOptions names Node's further options. Only the user's settings decide them: those of a
-// terminal or an editor are meant for other programs.
+// nodeOptions is the variable with further options for Node. Only clawtray's settings
+// decide its value, because the value in a terminal or an editor is meant for other
+// programs.
 const nodeOptions = "NODE_OPTIONS"
 
-// hijacks says whether a variable changes what a Node or a Gateway does, or whose child it takes
-// itself for (measured, OpenClaw 2026.6.11 to 2026.9.6).
+// hijacks reports whether a variable changes how a Node or a Gateway works, or makes it
+// believe that it was started by another program (measured, OpenClaw 2026.6.11 to
+// 2026.9.6).
 func hijacks(key string) bool {
-	// Windows folds case; elsewhere nobody writes these in lower case.
+	// Windows ignores case; on other systems nobody writes these names in lower case.
 	switch key = strings.ToUpper(key); key {
 	case nodeOptions, // preloads code and opens debuggers
 		"NODE_INSPECT_RESUME_ON_START", "VSCODE_INSPECTOR_OPTIONS", "NODE_REPL_EXTERNAL_MODULE", // debuggers of an editor's terminal
-		"NODE_COMPILE_CACHE", "NODE_DISABLE_COMPILE_CACHE", // alone it makes a launcher stay as the parent
-		"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID", // a pipe to a Node parent that is not there
-		"NODE_V8_COVERAGE",                                                                                                                                    // writes files for whoever measures us
-		"INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC", // systemd's child is us
-		"XPC_SERVICE_NAME", "LAUNCH_JOB_LABEL": // launchd's too
+		"NODE_COMPILE_CACHE", "NODE_DISABLE_COMPILE_CACHE", // withCache sets them
+		"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID", // a pipe to a parent Node that does not exist
+		"APPIMAGE", "APPDIR", "ARGV0", "OWD", // about our own AppImage
+		"NODE_V8_COVERAGE",                                                                                                                                    // writes files for the program that measures us
+		"INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC", // clawtray is systemd's child, not the Gateway
+		"XPC_SERVICE_NAME", "LAUNCH_JOB_LABEL": // the same for launchd
 		return true
 	}
 	return strings.HasPrefix(key, "OPENCLAW_") && !isSetting(key) || key == RunIDVar
 }
 
-// environ builds the Gateway's environment out of the user's.
+// environ makes the Gateway's environment from the user's.
 func (r Runtime) environ(l Launch) []string {
 	env := without(l.Env, hijacks)
 	set := func(key, value string) { env = with(env, key, value) }
@@ -149,29 +150,17 @@ func (r Runtime) environ(l Launch) []string {
 	if l.NodeOptions != "" {
 		set(nodeOptions, l.NodeOptions)
 	}
-	if l.Token != "" {
-		set(TokenVar, l.Token)
-	}
 	if l.RunID != "" {
 		set(RunIDVar, l.RunID)
-	}
-	if l.StateDir != "" {
-		set("OPENCLAW_STATE_DIR", l.StateDir)
-	}
-	if l.ConfigPath != "" {
-		set("OPENCLAW_CONFIG_PATH", l.ConfigPath)
 	}
 	if l.StartupTrace {
 		set("OPENCLAW_GATEWAY_STARTUP_TRACE", "1")
 	}
-	if l.CacheDir != "" && r.keepsCompileCache() {
-		set("NODE_COMPILE_CACHE", l.CacheDir)
-		set(cacheRespawned, "1")
-	}
-	return excludeLoopback(env)
+	return l.Child.environ(excludeLoopback(r.withCache(env, l.CacheDir)))
 }
 
-// path is the PATH for the Gateway, with our Node first also when the Runtime was not resolved.
+// path returns the PATH for the Gateway. Our Node comes first, also when the Runtime does
+// not come from Resolve.
 func (r Runtime) path(env []string) string {
 	if r.Path != "" {
 		return r.Path
@@ -183,26 +172,45 @@ func (r Runtime) path(env []string) string {
 	return strings.Join(list, string(filepath.ListSeparator))
 }
 
-// cacheRespawned tells OpenClaw's launcher that it runs with its compile cache already; without
-// it NODE_COMPILE_CACHE makes the launcher stay as a parent of the Gateway (measured,
-// OpenClaw 2026.6.11 to 2026.9.6).
+// cacheRespawned tells OpenClaw's launcher that the compile cache is already set. Without
+// this variable, NODE_COMPILE_CACHE makes the launcher stay as the parent of the Gateway
+// (measured, OpenClaw 2026.6.11 to 2026.9.6).
 const cacheRespawned = "OPENCLAW_PACKAGED_COMPILE_CACHE_RESPAWNED"
 
-// maxEntry bounds what is read of openclaw.mjs, which has 40 kB.
+// maxEntry limits how much of openclaw.mjs is read; the file has 40 kB.
 const maxEntry = 1 << 20
 
-// keepsCompileCache says whether this OpenClaw knows cacheRespawned: read in its entry file, so
-// that no version number has to be known here.
-func (r Runtime) keepsCompileCache() bool {
+// withCache sets Node's compile cache to our own folder below dir, or turns it off. Without
+// this, OpenClaw uses a folder in the temporary directory, where another user can place
+// code that we would run. The text of the entry file shows whether OpenClaw starts a second
+// process when the cache is set, so this works without a list of versions.
+func (r Runtime) withCache(env []string, dir string) []string {
 	raw, _, err := readLimited(r.Entry, maxEntry)
-	return err == nil && bytes.Contains(raw, []byte(cacheRespawned))
+	known := bytes.Contains(raw, []byte(cacheRespawned))
+	simple := !known && !bytes.Contains(raw, []byte("spawn")) // 2026.3.13 never starts a second process
+	if err != nil || dir == "" || !known && !simple || MakePrivate(CompileCache(dir)) != nil {
+		return uncached(env)
+	}
+	if known {
+		env = with(env, cacheRespawned, "1")
+	}
+	return with(env, "NODE_COMPILE_CACHE", CompileCache(dir))
 }
 
-// loopbackNames must never go through a proxy: the Gateway's own clients use them (PAINS P28).
+// CompileCache returns the folder below cacheDir in which Node keeps compiled code.
+func CompileCache(cacheDir string) string { return filepath.Join(cacheDir, "compile-cache") }
+
+// uncached turns Node's compile cache off.
+func uncached(env []string) []string {
+	return with(without(env, func(key string) bool { return sameVar(key, "NODE_COMPILE_CACHE") }), "NODE_DISABLE_COMPILE_CACHE", "1")
+}
+
+// loopbackNames must never be reached through a proxy, because the Gateway's own clients
+// use them (PAINS P28).
 var loopbackNames = []string{"127.0.0.1", "localhost", "::1"}
 
-// excludeLoopback extends NO_PROXY and no_proxy when a proxy is set. Programs read one or the
-// other, so both get what either says.
+// excludeLoopback extends NO_PROXY and no_proxy when a proxy is set. A program reads only
+// one of the two, so both get the names of both.
 func excludeLoopback(env []string) []string {
 	proxied := slices.ContainsFunc(env, func(entry string) bool {
 		key, value, _ := strings.Cut(entry, "=")
@@ -226,7 +234,7 @@ func excludeLoopback(env []string) []string {
 	return env
 }
 
-// addNames appends the loopback names a NO_PROXY list lacks.
+// addNames appends the loopback names that are missing in a NO_PROXY list.
 func addNames(list string) string {
 	var names []string
 	for name := range strings.SplitSeq(list, ",") {

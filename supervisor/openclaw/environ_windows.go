@@ -2,5 +2,5 @@ package openclaw
 
 import "strings"
 
-// Windows does not tell "Path" from "PATH".
+// On Windows, "Path" and "PATH" are the same variable.
 func sameVar(a, b string) bool { return strings.EqualFold(a, b) }

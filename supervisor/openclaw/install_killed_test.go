@@ -19,14 +19,14 @@ import (
 	"testing"
 )
 
-// An installer that is killed leaves a computer whose runtime works. So these tests run it as a
-// process of its own: the test program itself, told by installerVar what to do.
+// The runtime must work after an installer was killed. So these tests run the installer as
+// another process: the test program itself, with its order in installerVar.
 const installerVar = "CLAWTRAY_TEST_INSTALLER"
 
-// order is what such a process does.
+// order says what the installer process does.
 type order struct {
 	DataDir, Home, Version string
-	KillAt                 int // at this report of progress, from 1, it kills itself
+	KillAt                 int // it kills itself at this report of progress, from 1
 }
 
 func TestMain(m *testing.M) {
@@ -36,7 +36,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// install1 is the installer process. It ends with the kind of the error, 0 without one.
+// install1 is the main function of the installer process. It returns the kind of the error,
+// 0 without an error.
 func install1(raw string) int {
 	var o order
 	if err := json.Unmarshal([]byte(raw), &o); err != nil {
@@ -44,7 +45,7 @@ func install1(raw string) int {
 	}
 	env := without(os.Environ(), func(key string) bool { return key == installerVar })
 	reports := 0
-	i, err := newInstaller(InstallOptions{DataDir: o.DataDir, Home: o.Home, Env: env, OpenClawVersion: o.Version, Progress: func(Progress) {
+	i, err := newInstaller(InstallOptions{DataDir: o.DataDir, Home: o.Home, Env: env, OpenClawVersion: o.Version, hashes: map[string]string{}, Progress: func(Progress) {
 		if reports++; reports == o.KillAt {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
@@ -62,7 +63,7 @@ func install1(raw string) int {
 	return 0
 }
 
-// process is an installer of that version on the site, not started yet.
+// process returns an installer of this version on the site. It is not started.
 func (s *site) process(version string, killAt int) *exec.Cmd {
 	s.t.Helper()
 	raw, err := json.Marshal(order{s.o.DataDir, s.o.Home, version, killAt})
@@ -74,13 +75,13 @@ func (s *site) process(version string, killAt int) *exec.Cmd {
 	return cmd
 }
 
-// killed says whether a process that has ended was.
+// killed reports whether a process was killed.
 func killed(err error) bool {
 	var exit *exec.ExitError
 	return errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
 }
 
-// updating is a site with a runtime, and an update under way.
+// updating returns a site with a runtime, on which an update is in progress.
 func updating(t *testing.T) *site {
 	s := newSite(t)
 	s.o.OpenClawVersion = "2026.8.2"
@@ -89,7 +90,7 @@ func updating(t *testing.T) *site {
 	return s
 }
 
-// tidy checks that the update came about and left nothing lying around.
+// tidy checks that the update has succeeded and that no unfinished files are left.
 func (s *site) tidy() {
 	s.t.Helper()
 	s.must("2026.9.6")
@@ -101,7 +102,8 @@ func (s *site) tidy() {
 	}
 }
 
-// Killed at each step it has, one after the other: the old runtime works until the new one does.
+// N3: the installer is killed at each of its steps, one after the other. The old runtime
+// works until the new one does.
 func TestN3_KilledAtEachStep(t *testing.T) {
 	s := updating(t)
 	at := 1
@@ -121,7 +123,7 @@ func TestN3_KilledAtEachStep(t *testing.T) {
 	s.tidy()
 }
 
-// works0 is works while an installation is unfinished: half of one may lie beside.
+// works0 is works during an unfinished installation, whose files may be there.
 func (s *site) works0(version string) {
 	s.t.Helper()
 	c, err := Check(s.t.Context(), s.o)
@@ -130,7 +132,8 @@ func (s *site) works0(version string) {
 	}
 }
 
-// Killed at any byte of the downloads; what came before the kill is not lost.
+// N3: the installer is killed at any byte of the downloads. The received bytes are not
+// lost.
 func TestN3_KilledAtAnyByte(t *testing.T) {
 	s := updating(t)
 	seed := rand.Uint64()
@@ -144,7 +147,7 @@ func TestN3_KilledAtAnyByte(t *testing.T) {
 	var victim atomic.Pointer[os.Process]
 	cut := func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.Contains(r.URL.Path, "/-/") {
-			// As the registry, but through a pipe that ends.
+			// Answer as the registry does, but only until the room is used up.
 			http.ServeContent(&cutWriter{w, &room, &victim}, r, "", noTime, strings.NewReader(string(s.reg.tarballs[strings.Split(r.URL.Path, "/")[1]])))
 			return true
 		}
@@ -161,7 +164,7 @@ func TestN3_KilledAtAnyByte(t *testing.T) {
 		victim.Store(p.Process)
 		err := p.Wait()
 		if err == nil {
-			break // all had come before
+			break // everything had arrived before
 		}
 		if !killed(err) {
 			t.Fatalf("kill %d: %v", n, err)
@@ -175,7 +178,7 @@ func TestN3_KilledAtAnyByte(t *testing.T) {
 	}
 }
 
-// cutWriter kills the reader once the room is used up.
+// cutWriter kills the installer when the room is used up.
 type cutWriter struct {
 	http.ResponseWriter
 	room   *atomic.Int64
@@ -196,7 +199,8 @@ func (w *cutWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Killed in the middle of what other programs do for it, and between the two pointers.
+// N3: the installer is killed while other programs work for it, and between the changes of
+// the two pointers.
 func TestN3_KilledInTheMiddle(t *testing.T) {
 	for name, harm := range map[string]func(s *site){
 		"before npm installs anything": func(s *site) { s.npm("kill -9 $PPID; sleep 1; exit 1") },
@@ -233,7 +237,8 @@ func TestN3_KilledInTheMiddle(t *testing.T) {
 	})
 }
 
-// One installer is killed while another waits for it: the other takes over what is there.
+// N3: one installer is killed while another waits for it. The other continues with the
+// files of the first.
 func TestN3_KilledWhileAnotherWaits(t *testing.T) {
 	s := updating(t)
 	half := len(s.reg.tarballs[nodePackage()]) / 2
@@ -279,8 +284,8 @@ func TestN3_KilledWhileAnotherWaits(t *testing.T) {
 	s.tidy()
 }
 
-// A home that cannot be written is said so, and what is installed there goes on working. Root may
-// write everywhere, so the installer is somebody else then.
+// N3: the error says when a home cannot be written, and the installed runtime there still
+// works. Root may write everywhere, so the installer runs as another user.
 func TestN3_ReadOnlyHome(t *testing.T) {
 	s := updating(t)
 	frozen := managedDir(s.o.DataDir)
@@ -307,16 +312,22 @@ func TestN3_ReadOnlyHome(t *testing.T) {
 			}
 		}
 		p.Dir = "/"
+		if err := os.Chown(frozen, 65534, 65534); err != nil { // the folder belongs to that user
+			t.Fatal(err)
+		}
 	}
-	out, err := p.CombinedOutput()
+	out, ended := p.CombinedOutput()
+	if err := os.Chown(frozen, os.Getuid(), os.Getgid()); err != nil {
+		t.Fatal(err)
+	}
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || InstallKind(exit.ExitCode()) != NotWritable || !strings.Contains(string(out), "Make the folder writable for you") {
-		t.Errorf("ended with %v: %s", err, out)
+	if !errors.As(ended, &exit) || InstallKind(exit.ExitCode()) != NotWritable || !strings.Contains(string(out), "Make the folder writable for you") {
+		t.Errorf("ended with %v: %s", ended, out)
 	}
 	s.works0("2026.8.2")
 }
 
-// A download over a slow line shows how far it is.
+// N3: a download over a slow connection reports its progress.
 func TestN3_ProgressOfADownload(t *testing.T) {
 	s := newSite(t)
 	s.reg.tarballs[nodePackage()] = pack(t, entry{name: "package/bin/node", content: stubNode}, entry{name: "package/README.md", content: noise(3 << 20)})

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// runtimesVar lists folders to install real runtimes into, like a PATH; packaging/runtime.sh sets it.
-// The first is for the pinned one.
+// runtimesVar lists folders for real runtimes, separated as in PATH; packaging/runtime.sh
+// sets it. The first one is for the pinned runtime.
 const runtimesVar = "CLAWTRAY_TEST_RUNTIMES"
 
-// TestN3_RealInstall installs from the registry this machine is set up for, on a "machine"
-// without Node, npm and home: PATH has only the system's basic tools. A runtime that is there, as
-// after packaging/runtime.sh, is checked file by file instead.
+// TestN3_RealInstall installs from the registry that this machine uses, with an environment
+// that has no Node, no npm and no home: PATH has only basic tools. When the runtime already
+// exists, for example after packaging/runtime.sh, it checks that file by file instead.
 func TestN3_RealInstall(t *testing.T) {
 	dirs := filepath.SplitList(os.Getenv(runtimesVar))
 	if len(dirs) == 0 {
@@ -51,7 +51,7 @@ func TestN3_RealInstall(t *testing.T) {
 	}
 }
 
-// basicTools is a folder with the few programs npm's package scripts need, and no Node.
+// basicTools returns a folder with the few programs that npm's scripts need, without Node.
 func basicTools(t *testing.T) string {
 	dir := t.TempDir()
 	for _, tool := range []string{"sh", "env", "uname", "sed", "dirname"} {

@@ -65,7 +65,7 @@ func TestN3_Install(t *testing.T) {
 	if err != nil || found.Entry != r.Entry || found.Node != r.Node {
 		t.Errorf("Resolve: %+v, %v\n%v", found, err, trace)
 	}
-	// npm is a command of the runtime, for the tools a Gateway runs.
+	// The runtime has the command npm, for the tools that a Gateway runs.
 	if _, err := os.Stat(filepath.Join(filepath.Dir(r.Node), "npm")); err != nil {
 		t.Error(err)
 	}
@@ -92,11 +92,11 @@ func TestN3_UpdateKeepsTheOneBefore(t *testing.T) {
 		}
 		dirs = append(dirs, strings.Split(strings.TrimPrefix(r.Dir, managedDir(s.o.DataDir)), "/")[1])
 	}
-	s.works("2026.10.1") // what "latest" names
+	s.works("2026.10.1") // the version that "latest" names
 	if v, err := Latest(t.Context(), s.o); v != "2026.10.1" || err != nil {
 		t.Errorf("Latest: %q, %v", v, err)
 	}
-	s.o.OpenClawVersion = "" // asking for no version in particular does not go back
+	s.o.OpenClawVersion = "" // without a requested version, no older version is installed
 	if r := s.must("2026.10.1"); !strings.Contains(r.Dir, dirs[2]) {
 		t.Errorf("went to %s", r.Dir)
 	}
@@ -114,8 +114,8 @@ func TestN3_UpdateKeepsTheOneBefore(t *testing.T) {
 	}
 }
 
-// faults are everything that can be wrong with a registry or a package, tried on a computer with
-// an older runtime, which must survive.
+// faults are faults of a registry or a package. Each is tried on a computer with an older
+// runtime, which must still work afterwards.
 var faults = []struct {
 	name string
 	do   func(s *site)
@@ -201,7 +201,7 @@ var faults = []struct {
 	{"no space", func(s *site) { s.space = func(string) (uint64, error) { return 100e6, nil } }, DiskFull, "has 0.1 GB free, and 1.3 GB are needed"},
 }
 
-// answer makes the registry answer that for paths with the prefix.
+// answer makes the registry give this answer for paths with the prefix.
 func (reg *fakeRegistry) answer(prefix string, status int, body string) {
 	reg.fault = func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasPrefix(r.URL.Path, prefix) {
@@ -213,7 +213,7 @@ func (reg *fakeRegistry) answer(prefix string, status int, body string) {
 	}
 }
 
-// cut makes the registry end each answer for such paths n bytes after where it was asked to start.
+// cut makes the registry end each answer for such paths n bytes after the requested start.
 func (reg *fakeRegistry) cut(prefix string, n int) {
 	reg.fault = func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasPrefix(r.URL.Path, prefix) {
@@ -226,7 +226,7 @@ func (reg *fakeRegistry) cut(prefix string, n int) {
 		}
 		w.WriteHeader(full.Code)
 		w.Write(full.Body.Bytes()[:min(n, full.Body.Len())])
-		return true // fewer bytes than announced: the server cuts the connection
+		return true // with fewer bytes than announced, the server closes the connection
 	}
 }
 
@@ -265,7 +265,7 @@ func TestN3_FaultsLeaveTheOldRuntime(t *testing.T) {
 			if _, err := os.Stat("/tmp/evil"); err == nil {
 				t.Fatal("a file outside was written")
 			}
-			// With the fault gone the same computer installs, over whatever was left.
+			// After the fault, the same computer can install, whatever files were left.
 			if f.name == "registry gone" {
 				return
 			}
@@ -277,7 +277,7 @@ func TestN3_FaultsLeaveTheOldRuntime(t *testing.T) {
 	}
 }
 
-// An interruption at any byte is resumed there, not begun again.
+// N3: a download that was interrupted at any byte continues there.
 func TestN3_InterruptedDownloadResumes(t *testing.T) {
 	s := newSite(t)
 	size := len(s.reg.tarballs[nodePackage()])
@@ -299,7 +299,7 @@ func TestN3_InterruptedDownloadResumes(t *testing.T) {
 	}
 }
 
-// A connection that breaks again and again is taken up again within one installation.
+// N3: within one installation, a connection that breaks again and again is renewed.
 func TestN3_RetriesWithinOneRun(t *testing.T) {
 	s := newSite(t)
 	size := len(s.reg.tarballs[nodePackage()])
@@ -347,7 +347,7 @@ func TestN3_RegistryThatCannotResume(t *testing.T) {
 	}
 }
 
-// What an earlier run left may itself be damaged; then it is fetched anew.
+// N3: when the file of an earlier run is damaged, the package is downloaded again.
 func TestN3_DamagedPartIsReplaced(t *testing.T) {
 	s := newSite(t)
 	want, err := sha512Of(s.reg.describe("npm", npmVersion).Dist.Integrity)
@@ -402,13 +402,14 @@ func TestN3_CancelledDuringDownload(t *testing.T) {
 	s.must(DefaultOpenClawVersion)
 }
 
-// npm runs by the managed Node, in a PATH that has it first, and nothing of the user's sends it elsewhere.
+// N3: npm runs with the managed Node, which is first in its PATH, and the user's variables
+// cannot make it install elsewhere.
 func TestN3_NpmEnvironment(t *testing.T) {
 	s := newSite(t)
 	seen := filepath.Join(t.TempDir(), "seen")
 	s.npm("env >" + seen)
 	s.o.Env = append(s.o.Env, "NODE_OPTIONS=--bad", "npm_config_global=true", "NPM_CONFIG_PREFIX=/usr", "npm_config_location=global", "npm_config_dry_run=true",
-		"NODE_EXTRA_CA_CERTS=", "HTTPS_PROXY=http://webproxy.example", "OPENCLAW_NO_RESPAWN=1")
+		"NODE_EXTRA_CA_CERTS=", "HTTPS_PROXY=http://webproxy.example", "OPENCLAW_NO_RESPAWN=1", "NODE_TLS_REJECT_UNAUTHORIZED=0")
 	r := s.must(DefaultOpenClawVersion)
 	raw, err := os.ReadFile(seen)
 	if err != nil {
@@ -423,14 +424,14 @@ func TestN3_NpmEnvironment(t *testing.T) {
 	if got := filepath.SplitList(getenv(env, "PATH")); got[0] != filepath.Dir(r.Node) || !slices.Contains(got, "/usr/bin") {
 		t.Errorf("PATH %q", got)
 	}
-	for _, key := range []string{"NODE_OPTIONS", "npm_config_global", "NPM_CONFIG_PREFIX", "npm_config_location", "npm_config_dry_run", "OPENCLAW_NO_RESPAWN"} {
+	for _, key := range []string{"NODE_OPTIONS", "npm_config_global", "NPM_CONFIG_PREFIX", "npm_config_location", "npm_config_dry_run", "OPENCLAW_NO_RESPAWN", "NODE_TLS_REJECT_UNAUTHORIZED"} {
 		if v, ok := lookup(env, key); ok {
 			t.Errorf("npm got %s=%s", key, v)
 		}
 	}
 }
 
-// What a killed installer leaves is removed by the next one, whose result works.
+// N3: the next installer removes what a killed one has left, and its result works.
 func TestN3_LeftoversOfAKilledInstaller(t *testing.T) {
 	s := newSite(t)
 	left := filepath.Join(managedDir(s.o.DataDir), "2026.9.6-node24.21.0-1234567", "node", "bin")
@@ -479,7 +480,7 @@ func TestN3_NoFolderToWriteTo(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.o.DataDir = filepath.Join(file, "data") // also root cannot make a folder in a file
+	s.o.DataDir = filepath.Join(file, "data") // even root cannot create a folder in a file
 	_, err := s.install(t.Context())
 	var failed *InstallError
 	if !errors.As(err, &failed) || failed.Kind != NotWritable {
@@ -506,8 +507,8 @@ func TestN3_RegistryForWholePackagesOnly(t *testing.T) {
 	s.must(DefaultOpenClawVersion)
 }
 
-// A company's registry: behind a path, with a token from ~/.npmrc, whose descriptions name npm's
-// own host for the tarballs.
+// N3: a company's registry has a path and needs a token from ~/.npmrc. Its descriptions
+// contain npm's own host in the addresses of tarballs.
 func TestN3_RegistryBehindPathAndToken(t *testing.T) {
 	s := newSite(t)
 	const token = "canary-registry-token"
@@ -539,7 +540,7 @@ func TestN3_RegistryBehindPathAndToken(t *testing.T) {
 	}
 }
 
-// A token goes to the registry it is for, not to the host a description points at.
+// N3: a token is only sent to its registry, not to a host in a description.
 func TestN3_TokenStaysWithItsRegistry(t *testing.T) {
 	s := newSite(t)
 	var leaked string
@@ -574,12 +575,12 @@ func TestN3_ThroughAProxy(t *testing.T) {
 	}
 }
 
-// roundTrip answers requests in memory, so that a slow network needs no real time.
+// roundTrip answers requests in memory, so that slow networks need no real time.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// trickle sends a byte each time and then, for ever, nothing.
+// trickle sends one byte at a time and then nothing, for ever.
 type trickle struct {
 	ctx   context.Context
 	pause time.Duration
@@ -597,7 +598,7 @@ func (b *trickle) Read(p []byte) (int, error) {
 	return copy(p, "x"), nil
 }
 
-// A slow download goes on; one during which nothing arrives for a minute is given up.
+// N3: a slow download continues; a download that receives nothing for a minute fails.
 func TestN3_StalledDownload(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -616,7 +617,7 @@ func TestN3_StalledDownload(t *testing.T) {
 	})
 }
 
-// A registry that never answers a question is asked again, then given up.
+// N3: a request that gets no answer is repeated and then fails.
 func TestN3_SilentRegistry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
@@ -632,10 +633,11 @@ func TestN3_SilentRegistry(t *testing.T) {
 	})
 }
 
+// XT13: npm's settings ca and strict-ssl count, too.
 func TestN3_UnknownCertificate(t *testing.T) {
 	s := newSite(t)
 	secure := httptest.NewUnstartedServer(s.reg)
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it would report each refused handshake
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // without this, the server would log each refused handshake
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	s.reg.host = secure.URL + "/"
@@ -654,6 +656,28 @@ func TestN3_UnknownCertificate(t *testing.T) {
 		s.o.DataDir = t.TempDir()
 		s.must(DefaultOpenClawVersion)
 	}
+	// The same with npm's settings in its file.
+	authority := strings.ReplaceAll(string(pemOf(secure.Certificate())), "\n", `\n`)
+	for _, line := range []string{"cafile=" + ca, `ca="` + authority + `"`, "ca[]=\"" + authority + "\"\nca[]=\"" + authority + `"`, "strict-ssl=false", `"strict-ssl" = false ; for now`} {
+		if err := os.WriteFile(filepath.Join(s.o.Home, ".npmrc"), []byte(line+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.o.Env, s.o.DataDir = s.o.Env[:3:3], t.TempDir()
+		s.must(DefaultOpenClawVersion)
+	}
+	for _, line := range []string{"strict-ssl=true", "strict-ssl", "ca=null"} {
+		if err := os.WriteFile(filepath.Join(s.o.Home, ".npmrc"), []byte(line+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.o.DataDir = t.TempDir()
+		_, err := s.install(t.Context())
+		s.kind(err, Untrusted, "")
+	}
+	if err := os.WriteFile(filepath.Join(s.o.Home, ".npmrc"), []byte("ca=no certificate\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.install(t.Context())
+	s.kind(err, BadSettings, "npm's ca holds no certificate")
 	s.o.Env = append(s.o.Env[:3:3], "NODE_EXTRA_CA_CERTS=/nonexistent.pem")
 	_, err = s.install(t.Context())
 	if !errors.As(err, &failed) || failed.Kind != BadSettings || !strings.Contains(err.Error(), "NODE_EXTRA_CA_CERTS: /nonexistent.pem does not exist") {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// A cancelled installation ends npm and what npm has started.
+// N3: a cancelled installation ends npm and the processes that npm has started.
 func TestN3_CancelledDuringNpm(t *testing.T) {
 	s := newSite(t)
 	fifo := filepath.Join(t.TempDir(), "fifo")
@@ -27,7 +27,7 @@ func TestN3_CancelledDuringNpm(t *testing.T) {
 		_, err := s.install(ctx)
 		done <- err
 		if f, err := os.OpenFile(fifo, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
-			f.Close() // an installation that ended too early must not leave the test waiting
+			f.Close() // so that the test does not wait for ever when the installation has ended too early
 		}
 	}()
 	alive, err := os.Open(fifo) // waits until npm has opened the other end
@@ -35,7 +35,7 @@ func TestN3_CancelledDuringNpm(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer alive.Close()
-	if _, err := alive.Read(make([]byte, 1)); err != nil { // npm's child says that it runs
+	if _, err := alive.Read(make([]byte, 1)); err != nil { // npm's child has written one byte
 		t.Error(err)
 	}
 	cancel()
@@ -43,7 +43,7 @@ func TestN3_CancelledDuringNpm(t *testing.T) {
 	if err := <-done; !errors.As(err, &failed) || failed.Kind != Interrupted {
 		t.Fatalf("error %v", err)
 	}
-	if _, err := io.ReadAll(alive); err != nil { // ends when the last process that holds it is gone
+	if _, err := io.ReadAll(alive); err != nil { // ends when the last process with the other end has ended
 		t.Error(err)
 	}
 	if got := s.versions(); len(got) != 0 {

@@ -11,28 +11,29 @@ import (
 	"syscall"
 )
 
-// InstallKind says what went wrong with an installation.
+// InstallKind is the kind of a failed installation.
 type InstallKind uint8
 
 // The kinds of InstallError.
 const (
-	InstallFailed InstallKind = iota + 1 // none of the others
-	Interrupted                          // the context ended: cancelled or out of time
+	InstallFailed InstallKind = iota + 1 // any other failure
+	Interrupted                          // the context ended
 	Offline                              // the registry cannot be reached
-	Untrusted                            // a certificate nobody here vouches for
-	Unauthorized                         // the registry wants (other) credentials
+	Untrusted                            // the registry has a certificate that this machine does not trust
+	Unauthorized                         // the registry wants credentials, or other ones
 	NotFound                             // the registry does not have the package
-	BadRegistry                          // the registry answers something else than a registry does
-	BadHash                              // what came is not what the registry announced
-	BadArchive                           // the package cannot be unpacked, or must not be
+	BadRegistry                          // the answer is not that of a registry
+	BadHash                              // the download does not have the expected hash
+	BadArchive                           // the package cannot or must not be unpacked
 	DiskFull                             // not enough space
 	NotWritable                          // the data directory cannot be written
 	BadSettings                          // the npm configuration cannot be used
 	Unsupported                          // no Node package for this machine
-	NotRunning                           // what was installed does not run
-	Damaged                              // what was installed has lost files since
+	NotRunning                           // the installed runtime does not run
+	Damaged                              // the installed runtime has lost files
 	NotInstalled                         // there is no managed runtime
 	InUse                                // a Gateway runs from it
+	NotPrivate                           // another user could have changed our folder
 )
 
 var installKinds = map[InstallKind]struct{ code, remedy string }{
@@ -51,15 +52,16 @@ var installKinds = map[InstallKind]struct{ code, remedy string }{
 	Unsupported:   {"unsupported", "Install Node and OpenClaw by hand; clawtray finds them."},
 	Damaged:       {"damaged", "Run \"clawtray install\" to fetch it anew."},
 	NotInstalled:  {"not-installed", "Run \"clawtray install\" to get it."},
+	NotPrivate:    {"not-private", "Move that folder away, or choose another data directory (XDG_DATA_HOME)."},
 	InUse:         {"in-use", "Stop the gateway first, with \"clawtray stop\"."},
 	NotRunning:    {"not-running", "Nothing was switched. Try again; if it stays, install Node and OpenClaw by hand."},
 }
 
-// String is the kind's stable code.
+// String returns the stable code of the kind.
 func (k InstallKind) String() string { return installKinds[k].code }
 
-// InstallError says at which step an installation failed, what it was, and what to do. What was
-// installed before still works.
+// InstallError says at which step an installation failed, why, and what to do. An earlier
+// installation still works.
 type InstallError struct {
 	Step string // as in Progress
 	Kind InstallKind
@@ -70,12 +72,12 @@ func (e *InstallError) Error() string {
 	return fmt.Sprintf("%s failed: %v. %s", e.Step, e.Err, e.Remedy())
 }
 
-// Remedy is what the user can do.
+// Remedy returns what the user can do.
 func (e *InstallError) Remedy() string { return installKinds[e.Kind].remedy }
 
 func (e *InstallError) Unwrap() error { return e.Err }
 
-// kinded is an error whose kind was known where it arose.
+// kinded is an error with a kind.
 type kinded struct {
 	kind InstallKind
 	error
@@ -87,7 +89,7 @@ func failed(kind InstallKind, format string, args ...any) error {
 	return kinded{kind, fmt.Errorf(format, args...)}
 }
 
-// installError wraps err for the user; the kind is the error's own or follows from its type.
+// installError wraps err for the user. The kind is that of err, or follows from its type.
 func installError(step string, err error) error {
 	var done *InstallError
 	if err == nil || errors.As(err, &done) {
@@ -122,7 +124,7 @@ func kindOf(err error) InstallKind {
 	return InstallFailed
 }
 
-// statusKind is the kind of an HTTP answer that is no success.
+// statusKind returns the kind for an HTTP status that is not a success.
 func statusKind(status int) InstallKind {
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
@@ -135,7 +137,7 @@ func statusKind(status int) InstallKind {
 	return BadRegistry
 }
 
-// npmKinds are the codes npm prints ("npm error code ENOTFOUND").
+// npmKinds maps the error codes that npm prints ("npm error code ENOTFOUND") to kinds.
 var npmKinds = map[string]InstallKind{
 	"ENOTFOUND": Offline, "EAI_AGAIN": Offline, "ECONNREFUSED": Offline, "ECONNRESET": Offline, "ETIMEDOUT": Offline,
 	"ERR_SOCKET_TIMEOUT": Offline, "ENETUNREACH": Offline, "EHOSTUNREACH": Offline, "E500": Offline, "E502": Offline, "E503": Offline,

@@ -9,7 +9,7 @@ import (
 
 const (
 	home    = "/home/u"
-	engines = ">=24.16.0 <25 || >=26.1.0" // of OpenClaw 2026.9.6
+	engines = ">=24.16.0 <25 || >=26.1.0" // the range of OpenClaw 2026.9.6
 )
 
 // machine is a made-up computer: folders, stub programs and an environment below a temporary root.
@@ -29,7 +29,7 @@ func newMachine(t testing.TB) *machine {
 	return m
 }
 
-// at is a path on the machine as this computer sees it.
+// at returns the real path of a path on the made-up machine.
 func (m *machine) at(path string) string { return filepath.Join(m.root, path) }
 
 func (m *machine) dir(path string) {
@@ -45,15 +45,16 @@ func (m *machine) file(path, content string, mode os.FileMode) {
 	}
 }
 
-// node puts a stub Node there. Like a shim it is a script, so it is asked who it is.
+// node creates a stub Node at path. It is a script like a shim, so the search asks it for
+// its real path.
 func (m *machine) node(path, version string) { m.shim(path, version, m.at(path)) }
 
-// shim is a Node that says it is really another.
+// shim creates a Node that names another path as its real one.
 func (m *machine) shim(path, version, real string) {
 	m.file(path, fmt.Sprintf("#!/bin/sh\ncase $1 in -p) echo 'v%[1]s %[2]s';; *) echo v%[1]s;; esac\n", version, real), 0o755)
 }
 
-// openclaw puts the package into that node_modules folder.
+// openclaw creates the package in this node_modules folder.
 func (m *machine) openclaw(modules, version, engines string) {
 	dir := filepath.Join(modules, "openclaw")
 	m.file(filepath.Join(dir, "package.json"), fmt.Sprintf(`{"name":"openclaw","version":%q,"engines":{"node":%q}}`, version, engines), 0o644)
@@ -67,14 +68,15 @@ func (m *machine) link(path, target string) {
 	}
 }
 
-// managed puts a managed runtime there.
+// managed creates a managed runtime.
 func (m *machine) managed(nodeVersion, version string) {
 	m.node("/data/runtime/v1/node/bin/node", nodeVersion)
 	m.openclaw("/data/runtime/v1/openclaw/node_modules", version, engines)
 	m.file("/data/runtime/current", "v1\n", 0o600)
 }
 
-// set gives a variable a path on the machine; value is used as it is when it is no path.
+// set sets a variable to a path on the machine; a value that is not a path is used
+// unchanged.
 func (m *machine) set(key, value string) {
 	if filepath.IsAbs(value) {
 		value = m.at(value)
@@ -94,7 +96,7 @@ func (m *machine) path(dirs ...string) {
 	m.env = append(m.env, "PATH="+list)
 }
 
-// shell is a login shell that knows that PATH.
+// shell creates a login shell with this PATH.
 func (m *machine) shell(script string) {
 	m.file("/bin/testsh", "#!/bin/sh\n"+script+"\n", 0o755)
 	m.set("SHELL", "/bin/testsh")

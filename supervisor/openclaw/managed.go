@@ -11,17 +11,18 @@ import (
 // The managed runtime's layout under the data directory:
 //
 //	runtime/current            the name of the version in use, one line
-//	runtime/previous           the one before, kept because a Gateway may still run from it
+//	runtime/previous           the version before, so that a person can go back
 //	runtime/VERSION/files      the size and the name of each file, written last
+//	runtime/VERSION/leases/    which processes run from it
 //	runtime/VERSION/node/      a Node with npm, laid out as its own installers do
 //	runtime/VERSION/openclaw/  node_modules/openclaw and what it depends on
 //
 // VERSION is complete before "current" names it, and the pointer is replaced in one step.
 const (
 	currentFile = "current"
-	// previousFile names the version before, which a running Gateway may still use.
+	// previousFile contains the name of the version before.
 	previousFile = "previous"
-	// maxPointer bounds what is read of the pointer file.
+	// maxPointer limits the size of a pointer file.
 	maxPointer = 256
 )
 
@@ -34,9 +35,13 @@ type managed struct {
 
 func managedDir(dataDir string) string { return filepath.Join(dataDir, "runtime") }
 
-// readManaged finds the managed runtime in use; fs.ErrNotExist when there is none.
+// readManaged returns the current managed runtime. The error is fs.ErrNotExist when there
+// is none, and that of CheckPrivate when another user could have written it.
 func readManaged(dataDir, goos string) (managed, error) {
 	root := managedDir(dataDir)
+	if err := CheckPrivate(root); err != nil {
+		return managed{}, err
+	}
 	raw, _, err := readLimited(filepath.Join(root, currentFile), maxPointer)
 	if err != nil {
 		return managed{}, err
@@ -54,7 +59,7 @@ func readManaged(dataDir, goos string) (managed, error) {
 	return m, nil
 }
 
-// replaceFile puts content at path, whole or not at all.
+// replaceFile writes content to path completely or not at all.
 func replaceFile(path string, content []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
@@ -68,7 +73,7 @@ func replaceFile(path string, content []byte) error {
 	return os.Rename(tmp.Name(), path)
 }
 
-// managedAt lays out one version's folder.
+// managedAt returns the paths in one version's folder.
 func managedAt(dir, goos string) managed {
 	m := managed{dir: dir, node: filepath.Join(dir, "node", "bin", "node")}
 	if goos == "windows" {

@@ -10,26 +10,30 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"clawtray/rpc/redact"
 )
 
 var npmCode = regexp.MustCompile(`npm (?:error|ERR!) code ([A-Z0-9_]+)`)
 
-// runNpm lets the managed npm, run by the managed Node, install OpenClaw into the folder.
+// runNpm installs OpenClaw into the folder of m, with the managed npm and Node.
 func (i *installer) runNpm(ctx context.Context, m managed, npm string) error {
 	i.of = "OpenClaw " + i.o.OpenClawVersion
 	i.at("Installing " + i.of)
 	prefix := filepath.Join(m.dir, "openclaw")
-	if err := os.MkdirAll(prefix, 0o755); err != nil {
+	if err := os.MkdirAll(prefix, 0o700); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, m.node, npm, "install", "--prefix", prefix, "--cache", i.npmCache(),
-		"--global=false", "--package-lock=true", "--include=optional", "--no-audit", "--no-fund", "--no-update-notifier", "--no-progress", "--loglevel=http",
-		"openclaw@"+i.o.OpenClawVersion)
+	args, err := i.npmArguments(npm, prefix)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, m.node, args...)
 	apart(cmd)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = prefix, i.npmEnv(m), outputGrace
 	out := npmOutput{i: i}
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
+	err = cmd.Run()
 	if len(out.line) > 0 {
 		out.end()
 	}
@@ -48,11 +52,12 @@ func (i *installer) runNpm(ctx context.Context, m managed, npm string) error {
 	return failed(InstallFailed, "npm ended with %w: %s", err, npmSentence(out.kept.String()))
 }
 
-// npmOutput takes npm's output: a line for each thing fetched is progress, the rest is kept.
+// npmOutput reads npm's output. A line about a fetched package is progress; all other lines
+// are kept.
 type npmOutput struct {
 	i     *installer
 	kept  capped
-	line  []byte // the unfinished one, at most maxOutput
+	line  []byte // the current, unfinished line; at most maxOutput bytes
 	items int
 }
 
@@ -69,35 +74,37 @@ func (o *npmOutput) Write(p []byte) (int, error) {
 	}
 }
 
-// end deals with a finished line.
+// end handles a complete line.
 func (o *npmOutput) end() {
 	if bytes.HasPrefix(o.line, []byte("npm http ")) {
 		if o.items++; o.i.o.Progress != nil {
 			o.i.o.Progress(Progress{Step: o.i.step, Of: o.i.of, Items: o.items})
 		}
 	} else {
-		line := append(o.line, '\n')
+		line := []byte(redact.PrintableLine(o.i.lines(string(o.line))) + "\n")
 		o.kept.Write(line)
-		o.i.o.Log.Write(line) // a log that fails must not stop an installation
+		o.i.o.Log.Write(line) // ignore errors, because a broken log must not stop the installation
 	}
 	o.line = o.line[:0]
 }
 
-// npmEnv is the user's environment with the managed Node first in PATH, because package scripts
-// start "node" by name, and without variables that send npm elsewhere.
+// npmEnv returns the user's environment for npm. The managed Node comes first in PATH,
+// because scripts of packages start "node" by name. Variables that make npm install
+// elsewhere or skip the check of certificates are removed.
 func (i *installer) npmEnv(m managed) []string {
 	env := without(i.o.Env, func(key string) bool {
 		switch strings.ToLower(key) {
-		case "npm_config_global", "npm_config_prefix", "npm_config_location", "npm_config_dry_run", "npm_config_cache":
+		case "npm_config_global", "npm_config_prefix", "npm_config_location", "npm_config_dry_run", "npm_config_cache",
+			"node_tls_reject_unauthorized": // would let anybody between us and the registry replace its answers
 			return true
 		}
 		return hijacks(key)
 	})
 	f := newFinder(context.Background(), Search{Home: i.o.Home, Env: without(i.o.Env, func(k string) bool { return sameVar(k, "SHELL") })})
-	return with(env, "PATH", f.childPath(m.node))
+	return uncached(with(env, "PATH", f.childPath(m.node)))
 }
 
-// npmSentence is the line of npm's output that says most.
+// npmSentence returns the most informative line of npm's output.
 func npmSentence(out string) string {
 	last := "no output"
 	for line := range strings.Lines(out) {

@@ -4,35 +4,41 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"regexp"
+	"runtime"
 	"strings"
 	"time"
 
 	"golang.org/x/net/http/httpproxy"
+
+	"clawtray/rpc/redact"
 )
 
 const (
-	// maxNpmrc bounds what is read of one npm configuration file.
+	// maxNpmrc limits the size of one npm configuration file.
 	maxNpmrc = 1 << 20
-	// maxCertificates bounds one file of certificates; the usual system store has 250 kB.
+	// maxCertificates limits the size of one file of certificates; the usual system store
+	// has 250 kB.
 	maxCertificates = 16 << 20
-	// dialLimit is how long a connection may take before the next address or the failure.
+	// dialLimit is how long one connection attempt may take.
 	dialLimit = 20 * time.Second
-	// answerLimit is how long a registry may think before it starts to answer.
+	// answerLimit is how long a registry may take until it starts to answer.
 	answerLimit = 60 * time.Second
 )
 
-// npmDefaultRegistry replaces npm's documented default at build time, for companies that hand out
-// their own builds: -ldflags "-X clawtray/supervisor/openclaw.npmDefaultRegistry=URL".
+// npmDefaultRegistry replaces npm's documented default at build time, for companies that
+// distribute their own builds: -ldflags "-X
+// clawtray/supervisor/openclaw.npmDefaultRegistry=URL".
 var npmDefaultRegistry string
 
-// defaultRegistry is the registry npm itself uses when nothing is configured. It is put together
-// here, because no file of this repository names a registry's host.
+// defaultRegistry returns the registry that npm uses without configuration. The code joins
+// the address from parts, because no file of this repository may contain the name of a
+// registry's host.
 func defaultRegistry() string {
 	if npmDefaultRegistry != "" {
 		return withSlash(npmDefaultRegistry)
@@ -43,9 +49,9 @@ func defaultRegistry() string {
 
 func withSlash(u string) string { return strings.TrimRight(u, "/") + "/" }
 
-// npmSettings is the user's npm configuration, as far as it says how to reach a registry: the
-// environment, ~/.npmrc and the global npmrc, the first that has a key wins. It is read without
-// asking npm, which may not be there.
+// npmSettings is the part of the user's npm configuration that says how to reach a
+// registry. It comes from the environment, ~/.npmrc and the global npmrc; the first place
+// that has a key counts. npm itself is not asked, because it may not be installed.
 type npmSettings struct {
 	layers []map[string]string
 	env    []string
@@ -72,7 +78,8 @@ func readNpmSettings(env []string, home, goos string) npmSettings {
 	return s
 }
 
-// prefixes are the folders npm may have as its prefix, which is where the global npmrc is.
+// prefixes returns the folders that npm may use as its prefix, which contains the global
+// npmrc.
 func (s npmSettings) prefixes(goos string) []string {
 	if p := s.get("prefix"); p != "" {
 		return []string{p}
@@ -87,13 +94,14 @@ func (s npmSettings) prefixes(goos string) []string {
 	for _, dir := range filepath.SplitList(getenv(s.env, "PATH")) {
 		if node, err := filepath.EvalSymlinks(filepath.Join(dir, "node")); err == nil {
 			prefixes = append(prefixes, filepath.Dir(filepath.Dir(node)))
-			break // npm's prefix comes from the Node that runs it, the first in PATH
+			break // npm's prefix comes from the Node that runs npm, which is the first in PATH
 		}
 	}
 	return append(prefixes, "/usr/local", "/usr")
 }
 
-// get returns a setting, empty when nothing sets it. npm writes "null" for unset.
+// get returns a setting, or "" when it is not set. A list is returned with one value per line. npm
+// writes "null" for a setting without a value.
 func (s npmSettings) get(key string) string {
 	for _, layer := range s.layers {
 		if v, ok := layer[key]; ok {
@@ -106,7 +114,8 @@ func (s npmSettings) get(key string) string {
 	return ""
 }
 
-// npmVariables are the settings npm takes from variables: npm_config_https_proxy is https-proxy.
+// npmVariables returns the settings in environment variables: npm_config_https_proxy is
+// https-proxy.
 func npmVariables(env []string) map[string]string {
 	values := map[string]string{}
 	const prefix = "npm_config_"
@@ -119,12 +128,12 @@ func npmVariables(env []string) map[string]string {
 			key = key[:1] + strings.ReplaceAll(strings.ToLower(key[1:]), "_", "-")
 			key = strings.ToLower(key)
 		}
-		values[key] = value
+		values[expandVariables(key, env)] = expandVariables(value, env)
 	}
 	return values
 }
 
-// add reads one npmrc; a file that is not there or not readable says nothing.
+// add reads one npmrc. A missing or unreadable file adds nothing.
 func (s *npmSettings) add(path string) {
 	raw, _, err := readLimited(expandHome(path, s.home), maxNpmrc)
 	if err == nil {
@@ -132,60 +141,7 @@ func (s *npmSettings) add(path string) {
 	}
 }
 
-// parseNpmrc reads npm's dialect of ini: "key = value", ";" and "#" comments, "key[] = value"
-// collected line by line, ${NAME} from the environment. Keys may hold colons and slashes, which
-// is why no general ini library fits.
-func parseNpmrc(text string, env []string) map[string]string {
-	values := map[string]string{}
-	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == ';' || line[0] == '#' || line[0] == '[' {
-			continue
-		}
-		key, value, hasValue := strings.Cut(line, "=")
-		if !hasValue {
-			value = "true"
-		}
-		key = expandVariables(strings.TrimSpace(key), env)
-		value = expandVariables(unquote(strings.TrimSpace(value)), env)
-		if list, ok := strings.CutSuffix(key, "[]"); ok {
-			values[list] += value + "\n"
-		} else {
-			values[key] = value
-		}
-	}
-	return values
-}
-
-// unquote removes npm's quotes; within double quotes \n is a line break, as certificates have.
-func unquote(v string) string {
-	if len(v) >= 2 && (v[0] == '"' || v[0] == '\'') && v[len(v)-1] == v[0] {
-		inner := v[1 : len(v)-1]
-		if v[0] == '"' {
-			inner = strings.ReplaceAll(inner, `\n`, "\n")
-		}
-		return inner
-	}
-	return v
-}
-
-var npmVariable = regexp.MustCompile(`\$\{([^}?]+)(\?)?\}`)
-
-// expandVariables replaces ${NAME}; one that is unset stays as it is, as in npm, and ${NAME?} is empty.
-func expandVariables(v string, env []string) string {
-	return npmVariable.ReplaceAllStringFunc(v, func(match string) string {
-		parts := npmVariable.FindStringSubmatch(match)
-		if value, ok := lookup(env, parts[1]); ok {
-			return value
-		}
-		if parts[2] != "" {
-			return ""
-		}
-		return match
-	})
-}
-
-// registry is the address packages come from, with a slash at its end.
+// registry returns the address of the registry, with a slash at the end.
 func (s npmSettings) registry() (string, error) {
 	registry := s.get("registry")
 	if registry == "" {
@@ -193,13 +149,25 @@ func (s npmSettings) registry() (string, error) {
 	}
 	u, err := url.Parse(registry)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return "", fmt.Errorf("%q is not a web address", cut(registry, 80))
+		return "", fmt.Errorf("%q is not a web address", cut(shown(registry), 80))
 	}
 	return withSlash(registry), nil
 }
 
-// authorization is the Authorization header for an address: npm stores credentials by the start
-// of the address, "//host:port/path/:_authToken".
+// scopedRegistries returns the registries that are set for single scopes, "@scope:registry".
+func (s npmSettings) scopedRegistries() (all []string) {
+	for _, layer := range s.layers {
+		for key := range layer {
+			if strings.HasPrefix(key, "@") && strings.HasSuffix(key, ":registry") && s.get(key) != "" {
+				all = append(all, s.get(key))
+			}
+		}
+	}
+	return all
+}
+
+// authorization returns the Authorization header for an address. npm stores credentials
+// under the beginning of the address, "//host:port/path/:_authToken".
 func (s npmSettings) authorization(u *url.URL) string {
 	for base := "//" + u.Host + u.EscapedPath(); ; {
 		if i := strings.LastIndex(base, "/"); i > 1 {
@@ -215,14 +183,42 @@ func (s npmSettings) authorization(u *url.URL) string {
 				return "Basic " + basic
 			}
 			user, password := s.get(at+"username"), s.get(at+"_password")
-			if plain, err := base64.StdEncoding.DecodeString(password); err == nil && user != "" && password != "" {
+			if plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(password, "=")); err == nil && user != "" && password != "" {
 				return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+string(plain)))
 			}
 		}
 	}
 }
 
-// proxy chooses the proxy for an address as npm does: its own settings, else the environment's.
+// NpmSecrets returns the credentials in the user's npm configuration, for a redactor.
+func NpmSecrets(env []string, home string) []string {
+	return readNpmSettings(env, home, runtime.GOOS).secrets()
+}
+
+// secrets returns all credentials in the settings, as they are written and decoded.
+func (s npmSettings) secrets() (all []string) {
+	for _, layer := range s.layers {
+		for key, value := range layer {
+			name := key[strings.LastIndex(key, ":")+1:]
+			all = append(all, redact.EnvSecrets([]string{name + "=" + value})...) // tokens, and passwords of proxies
+			switch name {
+			case "_auth", "_password":
+				all = append(all, value)
+				plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "="))
+				if _, password, both := strings.Cut(string(plain), ":"); err == nil && both && name == "_auth" {
+					all = append(all, password)
+				}
+				all = append(all, string(plain))
+			case "_authToken", "key", "otp":
+				all = append(all, value)
+			}
+		}
+	}
+	return all
+}
+
+// proxy returns the function that chooses the proxy for an address as npm does: from npm's
+// settings, else from the environment.
 func (s npmSettings) proxy() func(*url.URL) (*url.URL, error) {
 	first := func(values ...string) string {
 		for _, v := range values {
@@ -238,14 +234,14 @@ func (s npmSettings) proxy() func(*url.URL) (*url.URL, error) {
 	c := httpproxy.Config{
 		HTTPProxy:  first(s.get("proxy"), variable("HTTP_PROXY"), variable("ALL_PROXY")),
 		HTTPSProxy: first(s.get("https-proxy"), s.get("proxy"), variable("HTTPS_PROXY"), variable("HTTP_PROXY"), variable("ALL_PROXY")),
-		NoProxy:    first(s.get("noproxy"), variable("NO_PROXY")),
+		NoProxy:    strings.ReplaceAll(first(s.get("noproxy"), variable("NO_PROXY")), "\n", ","),
 	}
 	return c.ProxyFunc()
 }
 
-// roots are the certificate authorities to trust: the system's and every one the user has added
-// for Node or npm. A file that is named and not usable is an error, because the download would
-// fail with a worse one.
+// roots returns the certificate authorities to trust: the system's and all that the user
+// has added for Node or npm. When a configured file is unusable, roots fails, because the
+// download would fail later with a less clear error.
 func (s npmSettings) roots() (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
@@ -267,13 +263,13 @@ func (s npmSettings) roots() (*x509.CertPool, error) {
 			return nil, fmt.Errorf("%s: %s holds no certificate", from[0], from[1])
 		}
 	}
-	if ca := s.get("ca"); ca != "" {
-		pool.AppendCertsFromPEM([]byte(ca))
+	if ca := s.get("ca"); ca != "" && !pool.AppendCertsFromPEM([]byte(ca)) {
+		return nil, errors.New("npm's ca holds no certificate")
 	}
 	return pool, nil
 }
 
-// client builds the HTTP client the settings ask for.
+// client returns the HTTP client that the settings describe.
 func (s npmSettings) client() (*http.Client, error) {
 	roots, err := s.roots()
 	if err != nil {
@@ -283,7 +279,7 @@ func (s npmSettings) client() (*http.Client, error) {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                 func(r *http.Request) (*url.URL, error) { return proxy(r.URL) },
 		DialContext:           (&net.Dialer{Timeout: dialLimit}).DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, InsecureSkipVerify: s.get("strict-ssl") == "false"},
+		TLSClientConfig:       &tls.Config{RootCAs: roots, InsecureSkipVerify: s.get("strict-ssl") == "false"}, // #nosec G402 -- the user has npm do so, and every package must have its pinned hash
 		TLSHandshakeTimeout:   dialLimit,
 		ResponseHeaderTimeout: answerLimit,
 		ForceAttemptHTTP2:     true,

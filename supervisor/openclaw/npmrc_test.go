@@ -25,7 +25,7 @@ func TestN3_NpmSettings(t *testing.T) {
 	s := readNpmSettings(env, m.at(home), "linux")
 
 	for key, want := range map[string]string{
-		"proxy": "http://webproxy.example:8080", "strict-ssl": "false", "https-proxy": "", "ca": "one\ntwo\nthree\n",
+		"proxy": "http://webproxy.example:8080", "strict-ssl": "false", "https-proxy": "", "ca": "one\ntwo\nthree",
 		"empty": "", "kept": "${NONE}", "flag": "true", "missing": "",
 	} {
 		if got := s.get(key); got != want {
@@ -53,7 +53,7 @@ func TestN3_NpmSettings(t *testing.T) {
 			t.Errorf("authorization(%s) = %q, want %q", address, got, want)
 		}
 	}
-	// The environment comes before the files.
+	// The environment has priority over the files.
 	s = readNpmSettings(append(env, "NPM_CONFIG_REGISTRY=http://env.example/"), m.at(home), "linux")
 	if got, err := s.registry(); got != "http://env.example/" || err != nil {
 		t.Errorf("registry %q, %v", got, err)
@@ -112,7 +112,7 @@ func TestP28_ProxyChoice(t *testing.T) {
 	}
 }
 
-// Nothing is configured: npm's own default, put together at run time.
+// N3: without configuration, npm's own default is used, which the program joins from parts.
 func TestN3_DefaultRegistry(t *testing.T) {
 	s := readNpmSettings([]string{"npm_config_globalconfig=/nonexistent"}, t.TempDir(), "linux")
 	got, err := s.registry()

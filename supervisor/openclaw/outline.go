@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// Outline is the configuration file at path without its words, as indented JSON:
-// the shape, the switches, the numbers that are no ids, and the few words that
-// choose between behaviours. Everything else a person wrote is replaced by its
-// length, because nobody can list all the places where a key, an account or a
-// telephone number may stand. It is for people who help others (BEHAVIOUR A3, K3).
+// Outline returns the configuration file at path, as indented JSON, without its texts. It
+// keeps keys, booleans, numbers that cannot be ids, and the few texts that choose between
+// behaviours. Every other text becomes its length, because nobody can list all places where
+// a key, an account or a telephone number may be written. It is for people who help others
+// (BEHAVIOUR A3, K3).
 func Outline(path string) ([]byte, error) {
 	raw, _, err := readLimited(path, maxConfigSize)
 	if err != nil {
@@ -25,15 +25,15 @@ func Outline(path string) ([]byte, error) {
 	return json.MarshalIndent(outline("", doc), "", "  ")
 }
 
-// tellingKeys are those whose values are choices, from OpenClaw's configuration
-// reference (2026.9.6).
+// tellingKeys are the keys whose texts are choices, from OpenClaw's configuration reference
+// (2026.9.6).
 var tellingKeys = map[string]bool{
 	"mode": true, "bind": true, "level": true, "consoleLevel": true, "dmPolicy": true, "groupPolicy": true, "policy": true,
 	"lastTouchedVersion": true, "lastTouchedAt": true, "lastRunVersion": true,
 }
 
-// leastID is the least number that is taken for somebody's: ports, counts and
-// milliseconds up to 11 days are below.
+// leastID is the smallest number that may be an id of a person or account. Ports, counts
+// and times up to 11 days in milliseconds are smaller.
 const leastID = 1e9
 
 var (
@@ -41,7 +41,7 @@ var (
 	keyName = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]{0,31}$`)
 )
 
-// outline is v, which stands under key, without its words.
+// outline returns v, the value of key, without its texts.
 func outline(key string, v any) any {
 	switch v := v.(type) {
 	case string:
@@ -57,7 +57,7 @@ func outline(key string, v any) any {
 		list := make([]any, len(v))
 		for i, member := range v {
 			list[i] = outline("", member)
-			if _, number := member.(float64); number { // of an account, as a rule
+			if _, number := member.(float64); number { // usually the id of an account
 				list[i] = "[number]"
 			}
 		}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// K3: no word that a person wrote leaves the machine in a report, wherever it
-// stands; what explains a behaviour does.
+// K3: a report contains none of a person's words, wherever they are in the file. Values
+// that explain a behaviour are included.
 func TestK3_OutlineHasNoWords(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "openclaw.json")
 	const config = `{ // canary

@@ -10,11 +10,14 @@ import (
 	"time"
 )
 
-// outputGrace is how long to wait for output after a program was ended, when something it
-// started keeps the pipe open.
-const outputGrace = 200 * time.Millisecond
+// outputGrace is how long to wait for the rest of the output after a program has ended. The
+// whole time is only needed when a process that the program started keeps the pipe open.
+// With 0.2 s, the answer of a Node was lost on a busy machine and that Node counted as
+// unusable.
+const outputGrace = 2 * time.Second
 
-// runQuietly runs cmd apart from our terminal and returns its standard output, at most 64 KiB of it.
+// runQuietly runs cmd without access to our terminal and returns at most 64 KiB of its
+// standard output.
 func runQuietly(ctx context.Context, cmd *exec.Cmd, env []string, dir string) (string, error) {
 	var out capped
 	cmd.Env, cmd.Dir, cmd.Stdout = env, existingDir(dir), &out
@@ -22,7 +25,7 @@ func runQuietly(ctx context.Context, cmd *exec.Cmd, env []string, dir string) (s
 	apart(cmd)
 	err := cmd.Run()
 	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // it ended well; what it left in the background is not our question
+		err = nil // the program succeeded; background processes that it left do not matter
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
@@ -30,7 +33,8 @@ func runQuietly(ctx context.Context, cmd *exec.Cmd, env []string, dir string) (s
 	return out.String(), err
 }
 
-// existingDir returns dir, or the root when it is gone: a program cannot start in no folder.
+// existingDir returns dir, or the root folder when dir does not exist, because a program
+// cannot start in a missing folder.
 func existingDir(dir string) string {
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return dir
@@ -38,10 +42,11 @@ func existingDir(dir string) string {
 	return string(filepath.Separator)
 }
 
-// maxOutput bounds what is kept of a program's output: a version is a line, a doctor's report some pages.
+// maxOutput limits how much of a program's output is kept: a version is one line, a
+// doctor's report some pages.
 const maxOutput = 64 << 10
 
-// capped keeps the first half and the last half of maxOutput.
+// capped keeps the first and the last half of maxOutput bytes.
 type capped struct {
 	head, tail bytes.Buffer
 	lost       bool

@@ -12,24 +12,25 @@ import (
 )
 
 const (
-	// maxShim bounds what is read of a launcher script; npm's and pnpm's have under 4 kB.
+	// maxShim limits the size of a launcher script; those of npm and pnpm have less than 4
+	// kB.
 	maxShim = 64 << 10
-	// maxPackageJSON bounds what is read of a package.json; OpenClaw's has 80 kB.
+	// maxPackageJSON limits the size of a package.json; OpenClaw's has 80 kB.
 	maxPackageJSON = 4 << 20
 )
 
 // install is one OpenClaw package on this machine.
 type install struct {
 	source  string
-	entry   string // openclaw.mjs, or what was looked at when err is set
-	node    string // the Node of the same prefix, if any: native add-ons were built for it
+	entry   string // openclaw.mjs; when err is set, the file that was checked
+	node    string // the Node of the same prefix, if any, because native add-ons were built for that Node
 	version string
 	engines string
 	err     error
 }
 
-// readInstall reads the package around entry, which may be openclaw.mjs, its folder, or a command
-// that leads to it.
+// readInstall reads the package to which entry leads: openclaw.mjs, its folder, or a
+// command.
 func readInstall(source, entry string) install {
 	in := install{source: source, entry: entry}
 	if !filepath.IsAbs(entry) {
@@ -63,10 +64,11 @@ func readInstall(source, entry string) install {
 		return in
 	}
 	in.version, in.engines = manifest.Version, strings.TrimSpace(manifest.Engines.Node)
+	in.entry = stableName(entry, found, in.version)
 	return in
 }
 
-// plain shortens file errors to what a person wants to read.
+// plain shortens file errors for people.
 func plain(err error) error {
 	var pathErr *fs.PathError
 	switch {
@@ -78,10 +80,11 @@ func plain(err error) error {
 	return err
 }
 
-// entryInShim finds the path of openclaw.mjs in a launcher script (npm's .cmd, pnpm's sh).
+// entryInShim matches the path of openclaw.mjs in a launcher script (npm's .cmd, pnpm's
+// sh).
 var entryInShim = regexp.MustCompile(`[^"'\s=]*node_modules[\\/]openclaw[\\/]openclaw\.mjs|"([^"]*[\\/]openclaw\.mjs)"`)
 
-// followEntry goes from a command, a folder or a file to the package's openclaw.mjs.
+// followEntry returns the openclaw.mjs to which a command, a folder or a file leads.
 func followEntry(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// probeLimit is how long one candidate may take to tell its version. Node takes 0.03 s; a
-// version manager's shim that has to start a shell, a second.
+// probeLimit is how long one candidate may take to print its version. Node takes 0.03 s,
+// and the shim of a version manager that has to start a shell takes a second.
 const probeLimit = 5 * time.Second
 
 // node is one Node executable on this machine.
@@ -24,7 +24,7 @@ type node struct {
 	err     error
 }
 
-// ask runs a Node for its version.
+// ask returns the version of a Node, by running it once.
 func (f *finder) ask(source, path string) node {
 	n, ok := f.asked[path]
 	if !ok {
@@ -46,8 +46,9 @@ func (f *finder) probe(path string) node {
 		return n
 	}
 	if isShim(path) {
-		// A version manager's shim may stay as a parent of the real Node, and then the process we
-		// spawn would not be the Gateway: ask it who it really is.
+		// The shim of a version manager may stay as the parent of the real Node, and then
+		// the process that we start would not be the Gateway. So ask for the path of the
+		// real Node.
 		out, err := f.run(path, "-p", "process.version+' '+process.execPath")
 		version, real, ok := strings.Cut(strings.TrimSpace(out), " ")
 		if err == nil && ok && filepath.IsAbs(real) {
@@ -79,7 +80,7 @@ func cut(s string, limit int) string {
 	return s
 }
 
-// isShim tells a launcher (volta, asdf, mise, snap) from a Node binary.
+// isShim reports whether path is a launcher (volta, asdf, mise, snap) and not Node itself.
 func isShim(path string) bool {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -98,7 +99,7 @@ func isShim(path string) bool {
 	return err == nil && string(head) == "#!"
 }
 
-// run runs a candidate in the user's home with nothing on its standard input.
+// run runs a candidate in the user's home with empty standard input.
 func (f *finder) run(path string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(f.ctx, probeLimit)
 	defer cancel()
@@ -109,7 +110,8 @@ func (f *finder) run(path string, args ...string) (string, error) {
 	return out, err
 }
 
-// probeEnv is the user's environment without what could make a Node say more than its version.
+// probeEnv returns the user's environment without variables that make a Node print more
+// than its version.
 func (f *finder) probeEnv() []string {
-	return without(f.s.Env, func(k string) bool { return hijacks(k) })
+	return uncached(without(f.s.Env, hijacks))
 }

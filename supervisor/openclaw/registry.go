@@ -22,38 +22,43 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/Masterminds/semver/v3"
 )
 
 const (
-	// maxMetadata bounds a package's description; npm's own, with every version, has 3 MB.
+	// maxMetadata limits the size of a package's description; that of npm, with all
+	// versions, has 3 MB.
 	maxMetadata = 64 << 20
-	// maxTarball bounds one package; Node's has 60 MB.
+	// maxTarball limits the size of one package; Node's has 60 MB.
 	maxTarball = 512 << 20
-	// stallLimit ends a download during which nothing arrives.
+	// stallLimit is how long a download may receive nothing.
 	stallLimit = 60 * time.Second
-	// progressStep is how many bytes pass between two progress reports.
+	// progressStep is the number of bytes between two progress reports.
 	progressStep = 256 << 10
 )
 
-// retryDelays are the waits before each further try of a request that failed on the way; the
-// first is none, because a connection cut by a proxy mostly works at once.
+// retryDelays are the waits before further tries of a request that failed in the network.
+// The first is 0, because after a proxy has cut a connection, a new one usually works at
+// once.
 var retryDelays = []time.Duration{0, 1 * time.Second, 4 * time.Second}
 
-// registry fetches packages as the user's npm would.
+// registry fetches packages with the user's npm settings.
 type registry struct {
 	base     string
 	settings npmSettings
 	http     *http.Client
 	delays   []time.Duration
+	pinned   map[string]string // integrity by NAME@VERSION; has priority over the registry's answers
 }
 
-// dist is where a package's version is and what it must hash to.
+// dist is the address of a package's version and its hash.
 type dist struct {
 	Tarball   string `json:"tarball"`
 	Integrity string `json:"integrity"`
 }
 
-// manifest is the part of a version's description we need.
+// manifest is the part of the description of a version that we need.
 type manifest struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
@@ -74,46 +79,57 @@ func (r registry) describeAll(ctx context.Context, name string) (p packument, er
 	return p, err
 }
 
-// newest is the newest release of a package that fits.
+// newest returns the newest release of a package for which fits returns true.
 func (r registry) newest(ctx context.Context, name string, fits func(version string) bool) (string, error) {
 	p, err := r.describeAll(ctx, name)
 	if err != nil {
 		return "", err
 	}
 	for _, version := range slices.SortedFunc(maps.Keys(p.Versions), newerFirst) {
-		if !strings.Contains(version, "-") && fits(version) {
+		if sound(version) && !strings.Contains(version, "-") && fits(version) {
 			return version, nil
 		}
 	}
-	return "", failed(NotFound, "the registry %s has no %s that fits", r.base, name)
+	return "", failed(NotFound, "the registry %s has no %s that fits", shown(r.base), name)
 }
 
-// describe asks for one version of a package, or for the one a tag like "latest" names.
+// describe fetches the description of one version of a package, or of the version that a
+// tag like "latest" names.
 func (r registry) describe(ctx context.Context, name, version string) (manifest, error) {
 	var m manifest
 	err := r.getJSON(ctx, r.base+name+"/"+version, "application/json", &m)
 	if kindOf(err) == NotFound && err != nil {
-		// Some company registries answer for whole packages only.
+		// Some company registries have descriptions of whole packages only.
 		var whole packument
 		if whole, err = r.describeAll(ctx, name); err != nil {
 			return m, err
 		}
 		var ok bool
 		if m, ok = whole.Versions[cmp.Or(whole.Tags[version], version)]; !ok {
-			return m, failed(NotFound, "the registry %s has no %s %s", r.base, name, version)
+			return m, failed(NotFound, "the registry %s has no %s %s", shown(r.base), name, version)
 		}
 	}
-	if err == nil && (m.Name != name || m.Version == "" || m.Dist.Tarball == "") {
-		err = failed(BadRegistry, "the registry %s described another package than %s %s", r.base, name, version)
+	if err == nil && (m.Name != name || !sound(m.Version) || m.Dist.Tarball == "") {
+		err = failed(BadRegistry, "the registry %s described another package than %s %s", shown(r.base), name, version)
 	}
 	return m, err
+}
+
+// maxVersion is the longest version that is accepted, in characters.
+const maxVersion = 64
+
+// sound reports whether a version from the registry is valid. It becomes part of folder
+// names, of npm's arguments and of messages.
+func sound(version string) bool {
+	_, err := semver.StrictNewVersion(version)
+	return err == nil && len(version) <= maxVersion
 }
 
 func (r registry) getJSON(ctx context.Context, address, accept string, into any) error {
 	return r.retry(ctx, func() error {
 		ctx, cancel := context.WithTimeoutCause(ctx, answerLimit, errSlow)
 		defer cancel()
-		resp, err := r.get(ctx, address, http.Header{"Accept": {accept}})
+		resp, err := r.get(ctx, address, http.Header{"Accept": {accept}}, sameOriginOnly)
 		if err != nil {
 			return err
 		}
@@ -126,10 +142,10 @@ func (r registry) getJSON(ctx context.Context, address, accept string, into any)
 			return transport{kinded{Offline, cmp.Or(context.Cause(ctx), err)}}
 		}
 		if len(raw) > maxMetadata {
-			return failed(BadRegistry, "the registry's answer for %s is too large", address)
+			return failed(BadRegistry, "the registry's answer for %s is too large", shown(address))
 		}
 		if err := json.NewDecoder(bytes.NewReader(raw)).Decode(into); err != nil {
-			return failed(BadRegistry, "the registry's answer for %s is not JSON (%w)", address, err)
+			return failed(BadRegistry, "the registry's answer for %s is not JSON (%w)", shown(address), err)
 		}
 		return nil
 	})
@@ -137,7 +153,7 @@ func (r registry) getJSON(ctx context.Context, address, accept string, into any)
 
 var errSlow = fmt.Errorf("the registry did not answer within %v", answerLimit)
 
-// transport marks an error that happened on the way, so another try makes sense.
+// transport marks an error of the network, after which another try makes sense.
 type transport struct{ error }
 
 func (t transport) Unwrap() error { return t.error }
@@ -151,7 +167,7 @@ func statusError(resp *http.Response) error {
 	return err
 }
 
-// retry repeats try while it fails on the way.
+// retry repeats try while it fails with a transport error.
 func (r registry) retry(ctx context.Context, try func() error) error {
 	for attempt := 0; ; attempt++ {
 		err := try()
@@ -173,25 +189,30 @@ func (r registry) retry(ctx context.Context, try func() error) error {
 	}
 }
 
-// get sends one request with the credentials the user's npm has for that address.
-func (r registry) get(ctx context.Context, address string, header http.Header) (*http.Response, error) {
+// get sends one request with the credentials that the user's npm has for that address.
+func (r registry) get(ctx context.Context, address string, header http.Header, may redirects) (*http.Response, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return nil, failed(BadRegistry, "the registry gave %q as an address", cut(address, 80))
+		return nil, badAddress(address)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, failed(BadRegistry, "the registry gave %q as an address", cut(address, 80))
+		return nil, badAddress(address)
 	}
 	req.Header = header
 	req.Header.Set("User-Agent", "clawtray")
-	if auth := r.settings.authorization(u); auth != "" {
+	if auth := r.authorization(u); auth != "" {
 		req.Header.Set("Authorization", auth)
 	}
-	resp, err := r.http.Do(req)
+	client := *r.http
+	client.CheckRedirect = may
+	resp, err := client.Do(req)
+	var refused kinded
 	switch {
 	case err == nil:
 		return resp, nil
+	case errors.As(err, &refused):
+		return nil, refused
 	case context.Cause(ctx) == errSlow:
 		return nil, transport{kinded{Offline, errSlow}}
 	default:
@@ -199,42 +220,72 @@ func (r registry) get(ctx context.Context, address string, header http.Header) (
 	}
 }
 
-// tarballURL is where to get a tarball. A mirror that copies descriptions names npm's own host in
-// them; like npm, we ask the configured registry instead.
-func (r registry) tarballURL(tarball string) string {
+// authorization returns the Authorization header for an address. Like npm it uses the registry's
+// credentials for the whole server of the registry, because tarballs can have another path.
+func (r registry) authorization(u *url.URL) string {
+	auth := r.settings.authorization(u)
+	base, err := url.Parse(r.base)
+	if auth == "" && err == nil && origin(base) == origin(u) {
+		return r.settings.authorization(base)
+	}
+	return auth
+}
+
+// tarballURL returns the address to get a tarball from. Descriptions that a mirror copies
+// contain npm's own host; like npm, we ask the configured registry instead. A registry
+// behind a proxy that encrypts may announce its address with http; then https is used, as
+// configured.
+func (r registry) tarballURL(tarball string) (string, error) {
 	t, err := url.Parse(tarball)
-	if err != nil {
-		return tarball
+	if err != nil || t.Host == "" {
+		return "", badAddress(tarball)
 	}
 	public, _ := url.Parse(defaultRegistry())
 	base, err := url.Parse(r.base)
-	if err != nil || t.Host != public.Host || base.Host == public.Host {
-		return tarball
+	switch {
+	case err != nil:
+		return "", err
+	case t.Host == public.Host && base.Host != public.Host:
+		return r.base + strings.TrimPrefix(t.EscapedPath(), "/"), nil
+	case base.Scheme != "https" || t.Scheme == "https":
+		return tarball, nil
+	case t.Host != base.Host:
+		return "", unencrypted(t)
 	}
-	return r.base + strings.TrimPrefix(t.EscapedPath(), "/")
+	t.Scheme = base.Scheme
+	return t.String(), nil
 }
 
-// download is one tarball on its way into a file.
+func badAddress(address string) error {
+	return failed(BadRegistry, "the registry gave %q as an address", cut(shown(address), 80))
+}
+
+// download is the download of one tarball into a file.
 type download struct {
 	reg      registry
 	url      string
 	want     []byte // SHA-512
-	path     string // keeps what arrived, also between runs
+	path     string // keeps the received part, also between runs
 	progress func(done, total int64)
 }
 
-// fetch returns the path of a file in dir that holds the package's tarball and has been verified.
-// What an earlier run left is used: the rest is asked for, and the hash decides.
+// fetch downloads the package's tarball and returns the path of the verified file in dir.
+// It continues a partial download of an earlier run; the hash shows whether the result is
+// right.
 func (r registry) fetch(ctx context.Context, m manifest, dir string, progress func(done, total int64)) (string, error) {
-	want, err := sha512Of(m.Dist.Integrity)
+	want, err := r.hashOf(m)
 	if err != nil {
-		return "", failed(BadHash, "the registry gives no SHA-512 hash for %s %s", m.Name, m.Version)
+		return "", err
 	}
-	d := download{reg: r, url: r.tarballURL(m.Dist.Tarball), want: want, progress: progress,
-		path: filepath.Join(dir, hex.EncodeToString(want[:16])+".tgz")} // named by hash: never mixed up
+	address, err := r.tarballURL(m.Dist.Tarball)
+	if err != nil {
+		return "", err
+	}
+	d := download{reg: r, url: address, want: want, progress: progress,
+		path: filepath.Join(dir, hex.EncodeToString(want[:16])+".tgz")} // the name contains the hash, so files cannot be confused
 	resumed, err := d.run(ctx)
 	if errors.Is(err, errHash) && resumed {
-		_, err = d.run(ctx) // the old part may have been the bad one
+		_, err = d.run(ctx) // the part of the earlier run may be wrong
 	}
 	if errors.Is(err, errHash) {
 		return "", failed(BadHash, "%s %s does not have the hash the registry announced", m.Name, m.Version)
@@ -242,9 +293,25 @@ func (r registry) fetch(ctx context.Context, m manifest, dir string, progress fu
 	return d.path, err
 }
 
+// hashOf returns the SHA-512 that a package's tarball must have: the pinned one if there is one,
+// otherwise the one that the registry announces.
+func (r registry) hashOf(m manifest) ([]byte, error) {
+	want, err := sha512Of(m.Dist.Integrity)
+	if known := r.pinned[m.Name+"@"+m.Version]; known != "" {
+		announced := want
+		if want, err = sha512Of(known); err == nil && announced != nil && !bytes.Equal(announced, want) {
+			return nil, failed(BadHash, "the registry offers another %s %s than the one that this clawtray knows", m.Name, m.Version)
+		}
+	}
+	if err != nil {
+		return nil, failed(BadHash, "the registry gives no SHA-512 hash for %s %s", m.Name, m.Version)
+	}
+	return want, nil
+}
+
 var errHash = errors.New("wrong hash")
 
-// sha512Of takes the SHA-512 out of an integrity string, which may name several hashes.
+// sha512Of returns the SHA-512 in an integrity string, which may contain several hashes.
 func sha512Of(integrity string) ([]byte, error) {
 	for _, one := range strings.Fields(integrity) {
 		one, _, _ = strings.Cut(one, "?")
@@ -257,7 +324,8 @@ func sha512Of(integrity string) ([]byte, error) {
 	return nil, errors.New("no sha512")
 }
 
-// run downloads what is missing and verifies the whole. A file that fails is removed.
+// run downloads what is missing and verifies the whole file. It removes a file with a wrong
+// hash.
 func (d download) run(ctx context.Context) (resumed bool, err error) {
 	f, err := os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -289,7 +357,7 @@ func (d download) matches(sum hash.Hash) bool {
 	return subtle.ConstantTimeCompare(sum.Sum(nil), d.want) == 1
 }
 
-// once makes one request for what f lacks; sum has seen what f holds.
+// once makes one request for the missing part of f. sum has hashed the existing part.
 func (d download) once(ctx context.Context, f *os.File, sum hash.Hash) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -301,7 +369,7 @@ func (d download) once(ctx context.Context, f *os.File, sum hash.Hash) error {
 	if have > 0 {
 		header.Set("Range", fmt.Sprintf("bytes=%d-", have))
 	}
-	resp, err := d.reg.get(ctx, d.url, header)
+	resp, err := d.reg.get(ctx, d.url, header, anyEncrypted)
 	if err != nil {
 		return err
 	}
@@ -315,7 +383,7 @@ func (d download) once(ctx context.Context, f *os.File, sum hash.Hash) error {
 	}
 	switch {
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		return transport{errors.New("the registry cannot continue this download")} // next try starts anew
+		return transport{errors.New("the registry cannot continue this download")} // the next try starts from the beginning
 	case resp.StatusCode != http.StatusOK && !continued:
 		return statusError(resp)
 	}
@@ -324,7 +392,7 @@ func (d download) once(ctx context.Context, f *os.File, sum hash.Hash) error {
 		total = have + resp.ContentLength
 	}
 	if total > maxTarball {
-		return failed(BadRegistry, "%s has %d bytes, more than any package of ours", d.url, total)
+		return failed(BadRegistry, "%s has %d bytes, more than any package of ours", shown(d.url), total)
 	}
 	body := newStallReader(resp.Body, stallLimit, cancel)
 	defer body.stop()
@@ -333,13 +401,13 @@ func (d download) once(ctx context.Context, f *os.File, sum hash.Hash) error {
 	var pathErr *fs.PathError
 	switch {
 	case err != nil && errors.As(err, &pathErr):
-		return err // our disk, not the network
+		return err // an error of our disk, not of the network
 	case err != nil && errors.Is(context.Cause(ctx), errStalled):
 		return transport{kinded{Offline, errStalled}}
 	case err != nil:
 		return transport{kinded{Offline, err}}
 	case have+written > maxTarball:
-		return failed(BadRegistry, "%s does not end", d.url)
+		return failed(BadRegistry, "%s does not end", shown(d.url))
 	}
 	counter.flush()
 	return nil
@@ -378,7 +446,7 @@ func (s *stallReader) Read(p []byte) (int, error) {
 
 func (s *stallReader) stop() { s.timer.Stop() }
 
-// progressWriter counts what passes and reports it now and then.
+// progressWriter counts the written bytes and reports them now and then.
 type progressWriter struct {
 	done, total, reported int64
 	report                func(done, total int64)

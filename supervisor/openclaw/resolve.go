@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 )
 
-// Runtime is a Node and an OpenClaw that fit each other.
+// Runtime is a Node and an OpenClaw that work together.
 type Runtime struct {
 	Node        string `json:"node"`        // absolute path of the executable
 	NodeVersion string `json:"nodeVersion"` // "24.21.0"
-	NodeSource  string `json:"nodeSource"`  // where Node was found: "PATH", "nvm", "managed" ...
+	NodeSource  string `json:"nodeSource"`  // where Node was found: "PATH", "nvm", "managed", …
 
 	Entry   string `json:"entry"`   // absolute path of the package's openclaw.mjs
 	Dir     string `json:"dir"`     // the package's folder
@@ -18,25 +18,25 @@ type Runtime struct {
 	Engines string `json:"engines"` // the package's engines.node
 	Source  string `json:"source"`  // where OpenClaw was found
 
-	// Path is a PATH for the Gateway and the tools it starts: Node's folder, the user's PATH, the
-	// login shell's where it was asked, and the system's usual folders.
+	// Path is a PATH for the Gateway and the tools that it starts: Node's folder, the
+	// user's PATH, the login shell's PATH if it was asked, and the system's usual folders.
 	Path string `json:"path"`
 }
 
-// Search is everything Resolve depends on, so that a test can build any machine.
+// Search is everything that Resolve depends on, so that a test can describe any machine.
 type Search struct {
 	Home    string   // the user's home folder
 	DataDir string   // clawtray's data directory, where Install puts the managed runtime
 	Env     []string // the user's environment
 
-	NodePath  string // configured, may be empty: a Node executable
-	EntryPath string // configured, may be empty: openclaw.mjs, its folder, or the openclaw command
+	NodePath  string // a Node executable from the settings; may be empty
+	EntryPath string // openclaw.mjs, its folder, or the openclaw command, from the settings; may be empty
 
-	// ProjectDir is a folder whose node_modules may hold openclaw; empty means Home.
+	// ProjectDir is a folder whose node_modules may contain openclaw; empty means Home.
 	ProjectDir string
-	// CacheFile remembers the answer between runs; empty means always search (clawtray doctor).
+	// CacheFile keeps the answer between runs; empty means that every call searches.
 	CacheFile string
-	// Thorough asks every candidate even after the choice, for a complete Trace.
+	// Thorough asks every candidate even after the choice, so that the Trace is complete.
 	Thorough bool
 
 	// OS is the layout to search, runtime.GOOS when empty. Root is put before the system's
@@ -50,12 +50,15 @@ type MissingKind uint8
 const (
 	// NodeMissing: no Node at all was found.
 	NodeMissing MissingKind = iota + 1
-	// NodeTooOld: there are Nodes, but none that the OpenClaw found accepts.
+	// NodeTooOld: there are Nodes, but all are older than the found OpenClaw accepts.
 	NodeTooOld
 	// OpenClawMissing: no OpenClaw was found.
 	OpenClawMissing
 	// ConfiguredUnusable: the configuration names a Node or an OpenClaw that does not work.
 	ConfiguredUnusable
+	// NodeUnsupported: there are Nodes, but none that the found OpenClaw accepts, and not
+	// all of them are too old.
+	NodeUnsupported
 )
 
 func (k MissingKind) String() string {
@@ -68,12 +71,14 @@ func (k MissingKind) String() string {
 		return "openclaw-missing"
 	case ConfiguredUnusable:
 		return "configured-unusable"
+	case NodeUnsupported:
+		return "node-unsupported"
 	}
 	return "unknown"
 }
 
-// MissingError is the answer of Resolve when nothing can be started. No retry heals it before
-// somebody installs or configures something.
+// MissingError is the error of Resolve when nothing can be started. Retries do not help
+// until somebody installs or configures something.
 type MissingError struct {
 	Kind     MissingKind
 	Sentence string // what is wrong
@@ -84,12 +89,13 @@ func (e *MissingError) Error() string { return e.Sentence + " " + e.Remedy }
 
 const remedyInstall = "Run \"clawtray install\" to get a private copy, which leaves the rest of this machine alone."
 
-// Resolve finds the OpenClaw to run and a Node it accepts. The Trace is complete up to the
-// choice, also after an error, which is a *MissingError or the context's.
+// Resolve finds the OpenClaw to run and a Node that it accepts. The Trace has everything up
+// to the choice, also after an error. The error is a *MissingError or that of ctx.
 //
-// Order of sources: configured, OPENCLAW_NODE (Node only), PATH, the login shell's PATH, version
-// managers, package managers, project folder (OpenClaw only), managed. The first OpenClaw for
-// which a Node fits wins, so an OpenClaw whose Node is too old does not hide a working pair.
+// It searches the sources in this sequence: settings, OPENCLAW_NODE (Node only), PATH, the
+// login shell's PATH, version managers, package managers, project folder (OpenClaw only),
+// managed runtime. It returns the first OpenClaw for which there is a Node. So an OpenClaw
+// without a suitable Node does not hide a working pair.
 func Resolve(ctx context.Context, s Search) (Runtime, Trace, error) {
 	f := newFinder(ctx, s)
 	if r, ok := f.cached(); ok {
@@ -107,7 +113,7 @@ func Resolve(ctx context.Context, s Search) (Runtime, Trace, error) {
 	return r, f.trace, nil
 }
 
-// resolve is the search proper.
+// resolve makes the search.
 func (f *finder) resolve() (Runtime, error) {
 	var first *install // the preferred OpenClaw, named in the message when nothing fits
 	var chosen *Runtime
@@ -161,8 +167,8 @@ func (f *finder) resolve() (Runtime, error) {
 	return Runtime{}, f.missing(first)
 }
 
-// nodeFor returns the first Node in order that the package accepts, nil when there is none.
-// A configured Node is the only one considered.
+// nodeFor returns the first Node that the package accepts; nil when there is none. When the
+// settings name a Node, no other one is considered.
 func (f *finder) nodeFor(in install) (*node, error) {
 	var chosen *node
 	for n := range f.nodes(in) {
@@ -193,7 +199,7 @@ func (f *finder) nodeFor(in install) (*node, error) {
 	return chosen, nil
 }
 
-// noteNodes lists the Nodes of a machine without OpenClaw, for the Trace alone.
+// noteNodes adds the Nodes of a machine without OpenClaw to the Trace.
 func (f *finder) noteNodes() {
 	for n := range f.nodes(install{}) {
 		step := Step{What: "node", Source: n.source, Path: n.path, Version: n.version, Verdict: Skipped, Why: "no OpenClaw to run with it"}
@@ -204,7 +210,7 @@ func (f *finder) noteNodes() {
 	}
 }
 
-// missing builds the one sentence for the user out of what was seen.
+// missing returns the MissingError for what was found.
 func (f *finder) missing(first *install) error {
 	if first == nil {
 		if f.s.Thorough {
@@ -217,5 +223,8 @@ func (f *finder) missing(first *install) error {
 	if found == "" {
 		return &MissingError{NodeMissing, needs + "; no Node was found.", remedyInstall}
 	}
-	return &MissingError{NodeTooOld, needs + "; found " + found + ".", remedyInstall}
+	if f.allTooOld(first.engines) {
+		return &MissingError{NodeTooOld, needs + "; too old: " + found + ".", remedyInstall}
+	}
+	return &MissingError{NodeUnsupported, needs + "; not supported: " + found + ".", remedyInstall}
 }

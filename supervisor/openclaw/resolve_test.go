@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A layout is one kind of machine, with what must be chosen there and why.
+// layout is one kind of machine, with the expected choice and its reason.
 type layout struct {
 	name  string
 	build func(m *machine, s *Search)
@@ -18,9 +18,9 @@ type layout struct {
 	node, nodeFrom string // expected path and source
 	entry, from    string // expected node_modules folder of openclaw, and source
 
-	kind  MissingKind // expected instead of a choice
-	says  string      // part of the error
-	trace string      // part of the trace
+	kind  MissingKind // the expected kind of error, if there is no choice
+	says  string      // a part of the expected error
+	trace string      // a part of the expected trace
 }
 
 var layouts = []layout{
@@ -56,20 +56,33 @@ var layouts = []layout{
 		kind:  OpenClawMissing, trace: "ROOT/usr/bin/node  24.21.0: no OpenClaw to run with it"},
 	{name: "OpenClaw but no Node",
 		build: func(m *machine, s *Search) { m.openclaw("/usr/lib/node_modules", "2026.9.6", engines) },
-		kind:  NodeMissing, says: "OpenClaw 2026.9.6 needs Node 24.16+ or 26.1+; no Node was found."},
+		kind:  NodeMissing, says: "OpenClaw 2026.9.6 needs Node 26.1 or newer, or 24.16 or newer 24.x; no Node was found."},
 	{name: "P22 only a too old Node",
 		build: func(m *machine, s *Search) {
 			m.node("/usr/bin/node", "22.22.3")
 			m.openclaw("/usr/lib/node_modules", "2026.9.6", engines)
 			m.path("/usr/bin")
 		},
-		kind: NodeTooOld, says: "OpenClaw 2026.9.6 needs Node 24.16+ or 26.1+; found 22.22.3 at ROOT/usr/bin/node."},
+		kind: NodeTooOld, says: "OpenClaw 2026.9.6 needs Node 26.1 or newer, or 24.16 or newer 24.x; too old: 22.22.3 at ROOT/usr/bin/node."},
 	{name: "P22 too new within the gap",
 		build: func(m *machine, s *Search) {
 			m.node("/usr/bin/node", "25.9.0")
 			m.openclaw("/usr/lib/node_modules", "2026.9.6", engines)
 		},
-		kind: NodeTooOld, says: "found 25.9.0"},
+		kind: NodeUnsupported, says: "not supported: 25.9.0"},
+	{name: "XW4 between two ranges",
+		build: func(m *machine, s *Search) {
+			m.node("/usr/bin/node", "23.11.1")
+			m.openclaw("/usr/lib/node_modules", "2026.8.2", ">=22.22.3 <23 || >=24.15 <25")
+		},
+		kind: NodeUnsupported, says: "OpenClaw 2026.8.2 needs Node 24.15 or newer 24.x, or 22.22.3 or newer 22.x; not supported: 23.11.1 at ROOT/usr/bin/node."},
+	{name: "XW4 one too old and one too new",
+		build: func(m *machine, s *Search) {
+			m.node("/usr/local/bin/node", "20.1.0")
+			m.node("/usr/bin/node", "25.1.0")
+			m.openclaw("/usr/lib/node_modules", "2026.8.2", ">=22.22.3 <23 || >=24.15 <25")
+		},
+		kind: NodeUnsupported, says: "not supported: 25.1.0 at ROOT/usr/bin/node, 20.1.0 at ROOT/usr/local/bin/node."},
 	{name: "only a too old Node plus the managed one",
 		build: func(m *machine, s *Search) {
 			m.node("/usr/bin/node", "20.20.2")
@@ -436,8 +449,8 @@ func TestN1_LayoutsAreMany(t *testing.T) {
 	}
 }
 
-// A candidate or a login shell that hangs costs its limit, not the start. The limits are real
-// here, because the waiting is done by the system's processes.
+// N1: a candidate or a login shell that hangs delays the start only by its limit. The
+// limits are real times here, because real processes wait.
 func TestN1_CancelledSearchEndsAtOnce(t *testing.T) {
 	m := newMachine(t)
 	m.file("/usr/bin/node", "#!/bin/sh\n: >"+m.at("/asked")+"\nexec /bin/sleep 3600\n", 0o755)
@@ -449,7 +462,7 @@ func TestN1_CancelledSearchEndsAtOnce(t *testing.T) {
 		_, _, err := Resolve(ctx, m.search())
 		done <- err
 	}()
-	for !exists(m.at("/asked")) { // the program makes it before it hangs
+	for !exists(m.at("/asked")) { // the program creates the file before it hangs
 		select {
 		case err := <-done:
 			t.Fatalf("ended early: %v", err)
@@ -511,11 +524,11 @@ func TestN1_Remembered(t *testing.T) {
 	m.managed("24.21.0", "2026.9.6") // an installation ends
 	search("2026.10.12", false)
 	m.openclaw("/opt/x/node_modules", "2026.11.111", engines)
-	m.link("/usr/bin/openclaw", m.at("/opt/x/node_modules/openclaw/openclaw.mjs")) // a better place appears
+	m.link("/usr/bin/openclaw", m.at("/opt/x/node_modules/openclaw/openclaw.mjs")) // an earlier source appears
 	s.Env = append(s.Env, "PATH="+m.at("/usr/bin"))
 	search("2026.11.111", false)
 	search("2026.11.111", true)
-	m.file(home+"/.zshrc", "PATH=/new", 0o644) // the login shell may know more now
+	m.file(home+"/.zshrc", "PATH=/new", 0o644) // the login shell may have another PATH now
 	search("2026.11.111", false)
 	s.NodePath = m.at("/usr/local/bin/node") // another setting
 	search("2026.11.111", false)
@@ -524,7 +537,7 @@ func TestN1_Remembered(t *testing.T) {
 		t.Fatal(err)
 	}
 	search("2026.11.111", false)
-	if err := os.RemoveAll(m.at("/usr/local/bin/node")); err != nil { // Node vanishes
+	if err := os.RemoveAll(m.at("/usr/local/bin/node")); err != nil { // Node is removed
 		t.Fatal(err)
 	}
 	r, _, err := Resolve(context.Background(), s)
@@ -533,7 +546,8 @@ func TestN1_Remembered(t *testing.T) {
 	}
 }
 
-// BenchmarkResolve is what finding the runtime costs a start: searched for, and remembered.
+// BenchmarkResolve measures how long a start takes to find the runtime, with and without
+// the cache file.
 func BenchmarkResolve(b *testing.B) {
 	m := newMachine(b)
 	m.node("/usr/local/bin/node", "24.21.0")
@@ -560,7 +574,7 @@ func TestP22_Engines(t *testing.T) {
 		{">=24.16.0 <25 || >=26.1.0", "24.16.0", true},
 		{">=24.16.0 <25 || >=26.1.0", "24.15.9", false},
 		{">=24.16.0 <25 || >=26.1.0", "25.0.0", false},
-		{">=24.16.0 <25 || >=26.1.0", "25.0.0-nightly20260101", false}, // npm: a prerelease is in no plain range
+		{">=24.16.0 <25 || >=26.1.0", "25.0.0-nightly20260101", false}, // as in npm, a prerelease is in no plain range
 		{">=24.16.0 <25 || >=26.1.0", "24.21.0-rc.1", false},
 		{">=24.16.0 <25 || >=26.1.0", "26.1.0", true},
 		{">=22.22.3 <23 || >=24.15 <25 || >=25.9", "24.15.0", true},
@@ -589,15 +603,49 @@ func TestP22_Engines(t *testing.T) {
 	}
 }
 
-func TestP22_RangeInWords(t *testing.T) {
+func TestXW4_RangeInWords(t *testing.T) {
 	for engines, want := range map[string]string{
-		">=24.16.0 <25 || >=26.1.0": "24.16+ or 26.1+",
-		">=22.19":                   "22.19+",
-		"^20.17.0 || >=22.9.0":      "^20.17.0 || >=22.9.0",
-		">=":                        ">=",
+		">=24.16.0 <25 || >=26.1.0":              "26.1 or newer, or 24.16 or newer 24.x",
+		">=22.22.3 <23 || >=24.15 <25":           "24.15 or newer 24.x, or 22.22.3 or newer 22.x",
+		">=22.22.3 <23 || >=24.15 <25 || >=25.9": "25.9 or newer, or 24.15 or newer 24.x, or 22.22.3 or newer 22.x",
+		">=22.22.3 <23.0.0-0||>=24.15.0 <25.0.0": "24.15 or newer 24.x, or 22.22.3 or newer 22.x",
+		">=22.19":                                "22.19 or newer",
+		">= 20":                                  "20 or newer",
+		">=22 <25":                               "22 or newer up to 24.x",
+		"^20.17.0 || >=22.9.0":                   "22.9 or newer, or 20.17 or newer 20.x",
+		"^22.0.0":                                "22.x",
+		"24.x || 22":                             "24.x, or 22.x",
+		">=24.0.0":                               "24 or newer",
+		// More complicated forms are returned unchanged, because their words could be
+		// wrong.
+		">=22.1 <24.5":   ">=22.1 <24.5",
+		">24":            ">24",
+		"~24.1":          "~24.1",
+		">=24 !=24.3":    ">=24 !=24.3",
+		"22 - 24":        "22 - 24",
+		">=":             ">=",
+		">=24-rc.1":      ">=24-rc.1",
+		"*":              "*",
+		"":               "",
+		"bananas || >=1": "bananas || >=1",
 	} {
 		if got := rangeWords(engines); got != want {
 			t.Errorf("rangeWords(%q) = %q, want %q", engines, got, want)
+		}
+		// The words and accepts agree.
+		for _, c := range clauses(engines) {
+			if !accepts(engines, c.from.String()) || c.below != 0 && !strings.Contains(engines, "||") && accepts(engines, fmt.Sprintf("%d.0.0", c.below)) {
+				t.Errorf("%q: %+v", engines, c)
+			}
+		}
+	}
+}
+
+func TestXW4_TooOld(t *testing.T) {
+	const engines = ">=22.22.3 <23 || >=24.15 <25"
+	for version, want := range map[string]bool{"20.1.0": true, "22.22.2": true, "23.0.0": false, "24.14.9": false, "25.0.0": false, "": false, "x": false} {
+		if tooOld(engines, version) != want {
+			t.Errorf("tooOld(%s) = %v", version, !want)
 		}
 	}
 }

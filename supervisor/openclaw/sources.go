@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Names of the sources that are not in the tables below.
+// Names of the sources that have no row in the tables below.
 const (
 	sourceConfigured = "configured"
 	sourceVariable   = "OPENCLAW_NODE"
@@ -21,16 +21,17 @@ const (
 	sourceManaged    = "managed"
 )
 
-// place is where one source keeps things: every existing root is searched with the glob.
-// A root starts with "~" (home), "$NAME" (a variable; skipped when unset) or "/" (the system).
+// place is where one source keeps Nodes or OpenClaws: the glob is searched below every root
+// that exists. A root starts with "~" (home), "$NAME" (a variable; skipped when it is not
+// set) or "/" (the system).
 type place struct {
 	source string
 	roots  []string
 	glob   string
 }
 
-// nodePlaces lists where Nodes live besides the PATHs, in order: version managers, then package
-// managers. Within one source newer versions come first.
+// nodePlaces lists the places of Nodes outside the PATHs: version managers first, then
+// package managers. Within one source, newer versions come first.
 func nodePlaces(goos string) []place {
 	if goos == "windows" {
 		return []place{
@@ -63,7 +64,7 @@ func nodePlaces(goos string) []place {
 	)
 }
 
-// installPlaces lists where the package lives besides what the PATHs lead to.
+// installPlaces lists the places of the package outside the PATHs.
 func installPlaces(goos string) []place {
 	const module = "node_modules/openclaw"
 	pnpm := []string{"$PNPM_HOME", "$XDG_DATA_HOME/pnpm", "~/.local/share/pnpm", "~/Library/pnpm", "$LOCALAPPDATA/pnpm"}
@@ -82,11 +83,13 @@ func installPlaces(goos string) []place {
 	if goos != "windows" {
 		return places
 	}
-	// Forms that exist on one system only are skipped by themselves elsewhere, except system roots.
+	// OpenClaw's installer uses its place on unix only. The other places need no check,
+	// because they do not exist on the wrong system.
 	return slices.DeleteFunc(places, func(p place) bool { return p.source == "OpenClaw's installer" })
 }
 
-// systemDirs are folders a Gateway's tools expect in PATH and login sessions often lack.
+// systemDirs returns folders that a Gateway's tools expect in PATH and that desktop
+// sessions often lack.
 func (f *finder) systemDirs() []string {
 	if f.s.OS == "windows" {
 		return nil
@@ -94,7 +97,7 @@ func (f *finder) systemDirs() []string {
 	return f.expand([]string{"~/.local/bin", "/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"})
 }
 
-// expand resolves the roots of a place on this machine.
+// expand returns the roots of a place as paths on this machine.
 func (f *finder) expand(roots []string) []string {
 	var dirs []string
 	for _, root := range roots {
@@ -118,11 +121,12 @@ func (f *finder) expand(roots []string) []string {
 	return dirs
 }
 
-// search lists what exists in a place, newest version first within each root.
+// search lists the files of a place, newest version first within each root.
 func (f *finder) search(p place) []string {
 	var found []string
 	for _, root := range f.expand(p.roots) {
-		// The only error is a malformed pattern, which a bracket in a folder's name can make.
+		// Glob fails only for a malformed pattern, which a bracket in a folder's name can
+		// cause.
 		matches, _ := filepath.Glob(filepath.Join(root, filepath.FromSlash(p.glob)))
 		slices.SortStableFunc(matches, func(a, b string) int { return newerFirst(versionIn(a), versionIn(b)) })
 		found = append(found, matches...)
@@ -135,7 +139,7 @@ func (f *finder) search(p place) []string {
 
 var versionInPath = regexp.MustCompile(`\d+(\.\d+){0,2}`)
 
-// versionIn is the version a path's folders claim, used for order only.
+// versionIn returns the version in the folders of a path. It is only used for sorting.
 func versionIn(path string) string {
 	all := versionInPath.FindAllString(path, -1)
 	if len(all) == 0 {
@@ -144,7 +148,7 @@ func versionIn(path string) string {
 	return slices.MaxFunc(all, func(a, b string) int { return strings.Count(a, ".") - strings.Count(b, ".") })
 }
 
-// commands lists the programs of that name in the folders of a PATH.
+// commands lists the programs called name in the folders of a PATH.
 func (f *finder) commands(source string, dirs []string, name string) []string {
 	names := []string{name}
 	if f.s.OS == "windows" {
@@ -169,7 +173,8 @@ func executable(info fs.FileInfo, goos string) bool {
 	return goos == "windows" || info.Mode().Perm()&0o111 != 0
 }
 
-// nodes yields the Nodes of this machine in order, each asked for its version when its turn comes.
+// nodes yields the Nodes of this machine in the sequence of the sources. Each is asked for
+// its version just before it is yielded.
 func (f *finder) nodes(in install) iter.Seq[node] {
 	return func(yield func(node) bool) {
 		seen := map[string]bool{}
@@ -209,7 +214,7 @@ func (f *finder) nodes(in install) iter.Seq[node] {
 	}
 }
 
-// installs yields the OpenClaws of this machine in order.
+// installs yields the OpenClaws of this machine in the sequence of the sources.
 func (f *finder) installs() iter.Seq[install] {
 	return func(yield func(install) bool) {
 		seen := map[string]bool{}
@@ -217,10 +222,14 @@ func (f *finder) installs() iter.Seq[install] {
 			for _, path := range paths {
 				in := readInstall(source, path)
 				in.node = nodePath
-				if seen[in.entry] {
+				real := in.entry // one file may have several names
+				if path, err := filepath.EvalSymlinks(real); err == nil {
+					real = path
+				}
+				if seen[real] {
 					continue
 				}
-				seen[in.entry] = true
+				seen[real] = true
 				if !yield(in) {
 					return false
 				}
@@ -265,7 +274,8 @@ func (f *finder) offerManaged(offer func(source, nodePath string, paths ...strin
 	}
 }
 
-// globalModule is where npm -g of that Node puts openclaw; empty when it is not there.
+// globalModule returns the openclaw package that npm -g of that Node has installed; empty
+// when there is none.
 func globalModule(node string) string {
 	dir := filepath.Dir(node)
 	for _, modules := range []string{

@@ -13,55 +13,24 @@ import (
 	"testing"
 )
 
-func TestK2_Order(t *testing.T) {
-	env := []string{TokenVar + "= from-env "}
-	cfg := Config{Token: "from-openclaw"}
-	for _, c := range []struct {
-		name       string
-		configured string
-		env        []string
-		cfg        Config
-		want       Token
-	}{
-		{"configured", "mine", env, Config{}, Token{Value: "mine", Source: TokenConfigured}},
-		{"environment", "", env, Config{}, Token{Value: "from-env", Source: TokenEnvironment}},
-		{"openclaw.json", "", nil, cfg, Token{Value: "from-openclaw", Source: TokenOpenClaw}},
-		{"environment beside a reference", "", env, Config{TokenRef: true}, Token{Value: "from-env", Source: TokenEnvironment}},
-		{"the same in both", "from-openclaw", nil, cfg, Token{Value: "from-openclaw", Source: TokenConfigured}},
-	} {
-		keep := filepath.Join(t.TempDir(), "token")
-		got, err := FindToken(c.configured, c.env, c.cfg, keep)
-		if err != nil || got != c.want {
-			t.Errorf("%s: %#v, %v", c.name, got, err)
-		}
-		if exists(keep) {
-			t.Errorf("%s: a token was generated for nothing", c.name)
-		}
-	}
-}
-
-// The Gateway silently prefers the token in its own configuration, so this must be said.
-func TestK2_ConflictIsExplained(t *testing.T) {
-	got, err := FindToken("", []string{TokenVar + "=canary-env"}, Config{Token: "canary-file"}, "")
-	if err != nil || got.Source != TokenEnvironment || !strings.Contains(got.Conflict, "openclaw.json") || strings.Contains(got.Conflict, "canary") {
-		t.Errorf("%#v, %v", got, err)
-	}
-}
-
 func TestK2_GeneratedOnceAndKept(t *testing.T) {
 	keep := filepath.Join(t.TempDir(), "new", "token")
-	first, err := FindToken("", nil, Config{}, keep)
-	if err != nil || first.Source != TokenGenerated || len(first.Value) != 43 {
+	if none, err := KeptToken(keep); err != nil || none.Value != "" {
+		t.Fatalf("before there is one: %#v, %v", none, err)
+	}
+	first, err := OwnToken(keep)
+	if err != nil || len(first.Value) != 43 {
 		t.Fatalf("%#v, %v", first, err)
 	}
-	second, err := FindToken("", nil, Config{}, keep)
-	if err != nil || second != first {
-		t.Errorf("%v: another token the second time", err)
+	for _, again := range []func(string) (Token, error){OwnToken, KeptToken} {
+		if second, err := again(keep); err != nil || second != first {
+			t.Errorf("%v: another token the second time", err)
+		}
 	}
 	if info, err := os.Stat(keep); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	other, err := FindToken("", nil, Config{}, filepath.Join(t.TempDir(), "token"))
+	other, err := OwnToken(filepath.Join(t.TempDir(), "token"))
 	if err != nil || other.Value == first.Value {
 		t.Error("two machines, one token")
 	}
@@ -77,7 +46,7 @@ func TestK2_TwoAtOnceAgree(t *testing.T) {
 	for i := range got {
 		wg.Go(func() {
 			var err error
-			if got[i], err = FindToken("", nil, Config{}, keep); err != nil {
+			if got[i], err = OwnToken(keep); err != nil {
 				t.Error(err)
 			}
 		})
@@ -104,16 +73,16 @@ func TestK2_KeptFileThatCannotBeTrusted(t *testing.T) {
 		{"far too long", strings.Repeat("x", maxTokenFile+1), 0o600, "cannot be read"},
 	} {
 		if runtime.GOOS == "windows" && c.mode != 0o600 {
-			continue // no mode bits there
+			continue // Windows has no mode bits
 		}
 		keep := filepath.Join(t.TempDir(), "token")
 		if err := os.WriteFile(keep, []byte(c.content), c.mode); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(keep, c.mode); err != nil { // whatever the umask is
+		if err := os.Chmod(keep, c.mode); err != nil { // independent of the umask
 			t.Fatal(err)
 		}
-		got, err := FindToken("", nil, Config{}, keep)
+		got, err := OwnToken(keep)
 		var why *TokenError
 		if !errors.As(err, &why) || !strings.Contains(why.Sentence, c.says) || !strings.Contains(why.Remedy, "emove") || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", c.name, err)
@@ -127,20 +96,13 @@ func TestK2_KeptFileThatCannotBeTrusted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var why *TokenError
-	if _, err := FindToken("", nil, Config{}, filepath.Join(file, "token")); !errors.As(err, &why) {
+	if _, err := OwnToken(filepath.Join(file, "token")); !errors.As(err, &why) {
 		t.Errorf("a folder that cannot be made: %v", err)
 	}
 }
 
-func TestK2_ReferenceNobodyHereCanRead(t *testing.T) {
-	var why *TokenError
-	if _, err := FindToken("", nil, Config{TokenRef: true}, filepath.Join(t.TempDir(), "token")); !errors.As(err, &why) || !strings.Contains(why.Remedy, TokenVar) {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestK3_TokenDoesNotPrint(t *testing.T) {
-	token := Token{Value: "canary", Source: TokenGenerated, Conflict: "x"}
+	token := Token{Value: "canary"}
 	for _, verb := range []string{"%v", "%s", "%+v", "%#v", "%q", "%x"} {
 		for _, v := range []any{token, &token, []Token{token}, struct{ T Token }{token}} {
 			if text := fmt.Sprintf(verb, v); strings.Contains(text, "canary") || strings.Contains(text, fmt.Sprintf("%x", "canary")) {
@@ -152,8 +114,8 @@ func TestK3_TokenDoesNotPrint(t *testing.T) {
 		t.Errorf("JSON is %s, %v", raw, err)
 	}
 	var log strings.Builder
-	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "token", token, "command", Runtime{}.Gateway(Launch{Token: "canary"}))
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "token", token, "command", Runtime{}.Gateway(Launch{Token: "canary"}))
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "token", token, "command", Runtime{}.Gateway(Launch{Child: Child{Set: []string{TokenVar + "=canary"}}}))
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "token", token, "command", Runtime{}.Gateway(Launch{Child: Child{Set: []string{TokenVar + "=canary"}}}))
 	if strings.Contains(log.String(), "canary") {
 		t.Errorf("logged: %s", log.String())
 	}

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// private refuses a secret that others on the machine may have read already.
+// private fails for a file whose secret other users may have read already.
 func private(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {

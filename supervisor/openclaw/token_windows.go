@@ -1,5 +1,5 @@
 package openclaw
 
-// private has nothing to check: files under the user's profile inherit an access list for that
-// user alone, and mode bits do not exist.
+// private checks nothing on Windows: files in the user's profile inherit an access list for
+// that user alone, and there are no mode bits.
 func private(string) error { return nil }

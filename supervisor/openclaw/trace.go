@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Verdict is what became of one candidate.
+// Verdict is the result for one candidate.
 type Verdict string
 
 // The verdicts of a Step.
@@ -13,10 +13,10 @@ const (
 	Chosen   Verdict = "chosen"
 	Rejected Verdict = "rejected"
 	Skipped  Verdict = "skipped" // not needed any more
-	Absent   Verdict = "absent"  // looked for, nothing there
+	Absent   Verdict = "absent"  // nothing was found there
 )
 
-// Step is one thing Resolve looked at.
+// Step is one thing that Resolve looked at.
 type Step struct {
 	What    string  `json:"what"` // "node", "openclaw", "login shell", "cache"
 	Source  string  `json:"source"`
@@ -40,7 +40,8 @@ func (s Step) String() string {
 	return line
 }
 
-// Trace is what Resolve looked for, where, what it found, and why it chose as it did (BEHAVIOUR N4).
+// Trace lists what Resolve looked for, where, what it found, and why it chose as it did
+// (BEHAVIOUR N4).
 type Trace []Step
 
 func (t Trace) String() string {

@@ -12,23 +12,25 @@ import (
 	"strings"
 )
 
-const (
-	// maxUnpacked bounds what one package may unpack to; Node's has 190 MB.
-	maxUnpacked = 2 << 30
-	// maxEntries bounds the files of one package; Node's has 2,700.
-	maxEntries = 200_000
-)
+// bounds limits the contents of one package.
+type bounds struct {
+	bytes   int64
+	entries int // number of tar entries: files, folders and metadata
+}
 
-// untar unpacks an npm package's tarball into dir, which must exist, without the folder every
-// npm tarball wraps its files in. Only files and folders inside dir are made: a name that leads
-// out, a link or a device refuses the whole package.
-func untar(tarball, dir string) error {
+// packageBounds are larger than today's packages; Node's has 190 MB and 2,700 files.
+var packageBounds = bounds{2 << 30, 200_000}
+
+// untar unpacks an npm package's tarball into dir, which must exist. It removes the top
+// folder, in which every npm tarball has its files. It creates only files and folders
+// inside dir; a name outside dir, a link or a device makes it reject the whole package.
+func untar(tarball, dir string, most bounds) error {
 	f, err := os.Open(tarball)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	root, err := os.OpenRoot(dir) // the second lock on the door: nothing outside can be opened through it
+	root, err := os.OpenRoot(dir) // additional protection: nothing outside dir can be opened through root
 	if err != nil {
 		return err
 	}
@@ -37,7 +39,7 @@ func untar(tarball, dir string) error {
 	if err != nil {
 		return failed(BadArchive, "the package is not compressed as npm does: %w", err)
 	}
-	archive, room := tar.NewReader(zipped), int64(maxUnpacked)
+	archive, room := tar.NewReader(zipped), most.bytes
 	for entries := 0; ; entries++ {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -46,7 +48,7 @@ func untar(tarball, dir string) error {
 		if err != nil {
 			return failed(BadArchive, "the package is damaged: %w", err)
 		}
-		if room -= header.Size; room < 0 || entries >= maxEntries {
+		if room -= header.Size; room < 0 || entries >= most.entries {
 			return failed(BadArchive, "the package is larger than it should be")
 		}
 		if err := unpack(root, archive, header); err != nil {
@@ -68,7 +70,7 @@ func unpack(root *os.Root, content io.Reader, header *tar.Header) error {
 	if strings.Contains(header.Name, `\`) || !filepath.IsLocal(filepath.FromSlash(header.Name)) || strings.Contains("/"+header.Name+"/", "/../") {
 		return failed(BadArchive, "the package holds %q, which leads out of its folder", cut(header.Name, 80))
 	}
-	if name == "" { // the wrapping folder itself
+	if name == "" { // the top folder itself
 		return nil
 	}
 	name = filepath.FromSlash(name)
@@ -92,7 +94,7 @@ func unpack(root *os.Root, content io.Reader, header *tar.Header) error {
 	return errors.Join(err, f.Close())
 }
 
-// reading marks errors of the archive, as opposed to those of our disk.
+// reading marks errors of the archive, to distinguish them from errors of our disk.
 type reading struct{ r io.Reader }
 
 func (r reading) Read(p []byte) (int, error) {

@@ -9,23 +9,24 @@ import (
 )
 
 const (
-	// upgradeLimit is how long an "npm install" may leave OpenClaw without its files before it
-	// counts as gone; a slow disk takes half a minute.
+	// upgradeLimit is how long OpenClaw's files may be missing during an "npm install"
+	// before OpenClaw counts as removed; a slow disk takes half a minute.
 	upgradeLimit = 60 * time.Second
-	// upgradePoll is how often to look.
+	// upgradePoll is the time between two checks.
 	upgradePoll = 500 * time.Millisecond
 )
 
-// Installed reads the version that is on disk now. When it differs from r.Version, the package was
-// upgraded since r was resolved, and a running Gateway needs a restart to use it.
+// Installed returns the version that is on disk now. When it differs from r.Version, the
+// package was upgraded since r was resolved, and a running Gateway needs a restart to use
+// it.
 func (r Runtime) Installed() (string, error) {
 	in := readInstall(r.Source, r.Entry)
 	return in.version, in.err
 }
 
-// AwaitUpgrade waits, at most 60 s, until the OpenClaw that was found last (Search.CacheFile) has
-// its files again; it calls waiting before it does. Without a trace of npm it waits only when
-// nothing else can be started.
+// AwaitUpgrade waits, at most 60 s, until the OpenClaw that was found last
+// (Search.CacheFile) has its files again. Before it waits, it calls waiting. When nothing
+// shows that npm is working, it waits only if nothing else can be started.
 func AwaitUpgrade(ctx context.Context, s Search, waiting func()) error {
 	m, ok := newFinder(ctx, s).last()
 	r := m.Runtime
@@ -40,14 +41,14 @@ func AwaitUpgrade(ctx context.Context, s Search, waiting func()) error {
 	waiting()
 	err := r.Await(ctx)
 	if err != nil && ctx.Err() == nil {
-		os.Remove(s.CacheFile) // gone for good: the next start does not wait for it
+		os.Remove(s.CacheFile) // OpenClaw was removed, so the next start must not wait for it
 	}
 	return err
 }
 
-// Await waits until r's files are there, at most 60 s. npm takes them away for a while when it
-// upgrades the package, and a start in between would fail for no lasting reason. Resolve again
-// after it: the version may be another.
+// Await waits, at most 60 s, until r's files exist. npm removes them for a while when it
+// upgrades the package, and a start in that time would fail without a lasting reason. Call
+// Resolve again afterwards, because the version may have changed.
 func (r Runtime) Await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, upgradeLimit, fmt.Errorf("not back after %v", upgradeLimit))
 	defer cancel()
@@ -60,7 +61,7 @@ func (r Runtime) Await(ctx context.Context) error {
 		case <-time.After(upgradePoll):
 		case <-ctx.Done():
 			if err == nil && ctx.Err() == context.DeadlineExceeded {
-				return nil // an npm that was killed leaves its mark for good
+				return nil // a killed npm leaves its folder behind for ever
 			}
 			if err == nil {
 				return ctx.Err()
@@ -78,8 +79,9 @@ func (r Runtime) whole() error {
 	return plain(err)
 }
 
-// upgrading says whether npm works on the package: until it is done, npm keeps the old one beside
-// as ".openclaw-RANDOM". An npm that was killed leaves that for good, but then nothing else changes.
+// upgrading reports whether npm is replacing the package. Until npm is done, the old
+// package is beside the new one as ".openclaw-RANDOM". A killed npm leaves that folder
+// behind, but then nothing else changes.
 func (r Runtime) upgrading() bool {
 	modules := filepath.Dir(r.Dir)
 	old, _ := filepath.Glob(filepath.Join(modules, ".openclaw-*"))

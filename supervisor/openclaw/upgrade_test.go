@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// upgrading is a runtime in a folder of its own.
+// upgradable returns a runtime in its own folder.
 func upgradable(t *testing.T) (*machine, Runtime) {
 	m := newMachine(t)
 	m.openclaw("/x/node_modules", "2026.9.6", engines)
@@ -32,7 +32,8 @@ func TestN1_AwaitAnUpgrade(t *testing.T) {
 		if err := r.Await(t.Context()); err != nil || time.Since(began) != 0 {
 			t.Errorf("a whole runtime: %v after %v", err, time.Since(began))
 		}
-		// npm moves the old package aside, unpacks the new one, then removes the old.
+		// npm moves the old package to another name, unpacks the new one, and then removes
+		// the old one.
 		old := filepath.Join(filepath.Dir(r.Dir), ".openclaw-AbC123")
 		rename(t, r.Dir, old)
 		done := make(chan error, 1)
@@ -81,7 +82,7 @@ func TestN1_AwaitEnds(t *testing.T) {
 	})
 }
 
-// The search remembers which OpenClaw it found; one that npm is replacing is waited for.
+// N1: AwaitUpgrade waits when npm is replacing the OpenClaw that the last search found.
 func TestN1_AwaitUpgradeOfTheRemembered(t *testing.T) {
 	m := newMachine(t)
 	m.node("/usr/local/bin/node", "24.21.0")
@@ -110,7 +111,7 @@ func TestN1_AwaitUpgradeOfTheRemembered(t *testing.T) {
 	m.managed("24.21.0", "2026.9.6")
 	await("npm is at work, although there is another", upgradeLimit)
 
-	// The wait was in vain, and the next start does without it.
+	// The wait was useless, so the next start does not wait.
 	await("after a wait in vain", 0)
 	rename(t, mark, filepath.Join(modules, "openclaw"))
 	if r, _, err := Resolve(t.Context(), s); err != nil || r.Source == "managed" {
@@ -126,7 +127,7 @@ func TestN1_AwaitUpgradeOfTheRemembered(t *testing.T) {
 	await("gone, and there is no other", upgradeLimit)
 }
 
-// npm's mark alone does not delay every start for ever.
+// N1: a folder that a killed npm has left does not delay every start for ever.
 func TestN1_OldMarkOfAKilledNpm(t *testing.T) {
 	_, r := upgradable(t)
 	modules := filepath.Dir(r.Dir)

@@ -10,16 +10,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-
-	"github.com/shirou/gopsutil/v4/process"
 )
 
-// listFile holds the size and the name of every file of a version, a line each. Sizes are enough:
-// what harms an installation is files removed, cut or replaced, and 43,000 hashes take 12 s
-// (measured, OpenClaw 2026.9.6).
+// listFile contains the size and the name of every file of a version, one per line.
+// Comparing sizes is enough, because an installation is damaged by files that are removed,
+// shortened or replaced, and 43,000 hashes would take 12 s (measured, OpenClaw 2026.9.6).
 const listFile = "files"
 
-// writeList notes what has just been installed in m.
+// writeList writes the list of the files that were just installed in m.
 func (m managed) writeList() error {
 	var list strings.Builder
 	err := m.files(func(name string, size int64) { fmt.Fprintf(&list, "%d %s\n", size, name) })
@@ -29,7 +27,7 @@ func (m managed) writeList() error {
 	return replaceFile(filepath.Join(m.dir, listFile), []byte(list.String()))
 }
 
-// whole compares m with its list. What was added does not harm.
+// whole compares m with its list. Additional files do no harm.
 func (m managed) whole() (files int, bytes int64, err error) {
 	listed, err := os.Open(filepath.Join(m.dir, listFile))
 	if err != nil {
@@ -67,9 +65,13 @@ func (m managed) whole() (files int, bytes int64, err error) {
 	return files, bytes, nil
 }
 
-// files visits every regular file of m but the list; names have forward slashes.
+// files visits every regular file of m except the list and the leases. Names have forward
+// slashes.
 func (m managed) files(visit func(name string, size int64)) error {
 	return filepath.WalkDir(m.dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && path == filepath.Join(m.dir, leasesDir) {
+			return fs.SkipDir
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -85,7 +87,8 @@ func (m managed) files(visit func(name string, size int64)) error {
 	})
 }
 
-// versions are what the folder of m is named for; empty for a folder that we did not name.
+// versions returns the versions in the name of m's folder; empty for a folder that we did
+// not name.
 func (m managed) versions() (openclaw, node string) {
 	parts := versionDir.FindStringSubmatch(filepath.Base(m.dir))
 	if parts == nil {
@@ -94,15 +97,16 @@ func (m managed) versions() (openclaw, node string) {
 	return parts[1], parts[2]
 }
 
-// Condition is what [Check] found.
+// Condition is the result of [Check].
 type Condition struct {
 	Runtime Runtime
 	Files   int
 	Bytes   int64
 }
 
-// Check tells which managed runtime is in use, and whether it is complete and runs. It changes
-// nothing. The error is an *InstallError; its kind is NotInstalled when there is none.
+// Check returns the current managed runtime, and whether it is complete and runs. It
+// changes nothing. The error is an *InstallError; its kind is NotInstalled when there is
+// none.
 func Check(ctx context.Context, o InstallOptions) (Condition, error) {
 	i, err := newInstaller(o)
 	if err != nil {
@@ -122,19 +126,4 @@ func Check(ctx context.Context, o InstallOptions) (Condition, error) {
 		c.Runtime, err = i.check(ctx, m)
 	}
 	return c, i.fail(err)
-}
-
-// users are the processes whose program is in dir.
-func users(ctx context.Context, dir string) []int32 {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
-	list, _ := process.ProcessesWithContext(ctx)
-	var pids []int32
-	for _, p := range list {
-		if exe, err := p.ExeWithContext(ctx); err == nil && strings.HasPrefix(exe, dir+string(filepath.Separator)) {
-			pids = append(pids, p.Pid)
-		}
-	}
-	return pids
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// kind checks that err is an InstallError of that kind which says so.
+// kind checks that err is an InstallError of this kind whose text contains says.
 func (s *site) kind(err error, want InstallKind, says string) {
 	s.t.Helper()
 	var failed *InstallError
@@ -27,7 +27,7 @@ func TestN3_Check(t *testing.T) {
 	r := s.must(DefaultOpenClawVersion)
 	before := s.reg.count("/")
 	c, err := Check(t.Context(), s.o)
-	if err != nil || c.Runtime != r || c.Files != 8 || c.Bytes < 64<<10 {
+	if err != nil || c.Runtime != r || c.Files != 10 || c.Bytes < 64<<10 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if s.reg.count("/") != before {
@@ -40,14 +40,14 @@ func TestN3_Check(t *testing.T) {
 	} {
 		for _, file := range []string{"node/README.md", "openclaw/node_modules/openclaw/version", listFile} {
 			if name == "replaced" && file == "node/README.md" {
-				continue // the stub's is 64 kB long
+				continue // the stub's file has 64 kB
 			}
 			dir := filepath.Join(managedDir(s.o.DataDir), s.current())
 			if err := harm(filepath.Join(dir, filepath.FromSlash(file))); err != nil {
 				t.Fatal(err)
 			}
 			_, err := Check(t.Context(), s.o)
-			says := "1 of its 8 files are missing or have changed, such as " + file
+			says := "1 of its 10 files are missing or have changed, such as " + file
 			if file == listFile {
 				says = "its list of files is "
 			}
@@ -67,7 +67,7 @@ func TestN3_Check(t *testing.T) {
 	s.kind(err, Damaged, "names no version")
 }
 
-// current is the name of the version in use.
+// current returns the name of the current version.
 func (s *site) current() string {
 	s.t.Helper()
 	raw, err := os.ReadFile(filepath.Join(managedDir(s.o.DataDir), currentFile))
@@ -77,7 +77,8 @@ func (s *site) current() string {
 	return strings.TrimSpace(string(raw))
 }
 
-// An update takes the newest OpenClaw and a Node that it accepts, whatever is installed.
+// N3: an update installs the newest OpenClaw and a Node that it accepts, whatever is
+// installed.
 func TestN3_UpdateWithTheNodeItNeeds(t *testing.T) {
 	s := newSite(t)
 	old := s.must(DefaultOpenClawVersion)
@@ -98,25 +99,25 @@ func TestN3_UpdateWithTheNodeItNeeds(t *testing.T) {
 		t.Errorf("Resolve: %+v, %v", got, err)
 	}
 
-	// Asked for nothing in particular, it stays, and needs no registry for that.
+	// Without a requested version, the newer one stays, and no registry is needed for that.
 	s.o.OpenClawVersion = ""
 	before := s.reg.count("/")
 	if again := s.must("2026.11.1"); again.Dir != r.Dir || s.reg.count("/") != before {
 		t.Errorf("went to %s, asked %q", again.Dir, s.reg.requests[before:])
 	}
-	// A registry that lags behind does not take it back.
+	// An outdated registry does not cause an older version.
 	s.o.OpenClawVersion, s.reg.latest, s.reg.engines = Newest, "2026.10.1", ">=24.16.0 <25"
 	if again := s.must("2026.11.1"); again.Dir != r.Dir {
 		t.Errorf("went back to %s", again.Version)
 	}
-	// Nor does one without any Node that fits.
+	// A registry without a suitable Node does not, either.
 	s.reg.latest, s.reg.engines = "2026.12.1", ">=30"
 	_, err := s.install(t.Context())
 	s.kind(err, NotFound, "has no "+nodePackage()+" that fits")
 	s.works("2026.11.1")
 }
 
-// The registry may fail in the middle of an update.
+// N3: the registry may fail during an update.
 func TestN3_UpdateFails(t *testing.T) {
 	s := newSite(t)
 	s.must(DefaultOpenClawVersion)
@@ -133,7 +134,8 @@ func TestN3_UpdateFails(t *testing.T) {
 	s.works(DefaultOpenClawVersion)
 }
 
-// A runtime from which a program runs is not removed; what else is on the machine never.
+// N3: a runtime from which a program runs is not removed, and nothing else on the machine
+// is ever removed.
 func TestN3_RemoveRefusesWhileInUse(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("copies a Linux program")

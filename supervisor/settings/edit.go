@@ -13,17 +13,17 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// expression is a "key = value" or a "[table]" of a file.
+// expression is one "key = value" or "[table]" in a file.
 type expression struct {
-	key        string // with its table
+	key        string // the key, with its table
 	line       int    // from 1
 	table      bool
-	start, end int // of the value, in bytes; 0 when it is a list or a table
-	after      int // where the line ends, its newline included; 0 when that is not known
+	start, end int // byte offsets of the value; 0 when the value is a list or a table
+	after      int // offset after the line and its newline; 0 when unknown
 }
 
-// expressions lists what the file says, in order. A line that is not TOML is
-// left out.
+// expressions lists the expressions of a file, first to last. It leaves out lines that are
+// not TOML.
 func expressions(data []byte) []expression {
 	var all []expression
 	prefix := ""
@@ -50,7 +50,7 @@ func expressions(data []byte) []expression {
 		if !ok {
 			return all
 		}
-		// Go on below the line that is wrong.
+		// Continue below the wrong line.
 		next := begin + lineEnd(data[begin:], int(p.Range(bad.Highlight).Offset))
 		line += bytes.Count(data[begin:next], []byte("\n"))
 		begin = next
@@ -58,7 +58,7 @@ func expressions(data []byte) []expression {
 	return all
 }
 
-// lineEnd is where the line of offset ends, its newline included.
+// lineEnd returns the offset after the line that contains offset, and after its newline.
 func lineEnd(data []byte, offset int) int {
 	if i := bytes.IndexByte(data[offset:], '\n'); i >= 0 {
 		return offset + i + 1
@@ -86,7 +86,7 @@ func expressionOf(p *unstable.Parser, prefix string) (e expression, ok bool) {
 	if !e.table {
 		e.key = prefix + e.key
 		v := node.Value()
-		if v.Kind == unstable.Array || v.Kind == unstable.InlineTable { // may go over several lines
+		if v.Kind == unstable.Array || v.Kind == unstable.InlineTable { // the value may extend over several lines
 			return e, true
 		}
 		e.start, e.end = int(v.Raw.Offset), int(v.Raw.Offset+v.Raw.Length)
@@ -96,16 +96,16 @@ func expressionOf(p *unstable.Parser, prefix string) (e expression, ok bool) {
 	return e, true
 }
 
-// Set changes one setting in the file, whole or not at all, and leaves every other
-// byte of it alone: comments, other keys, and mistakes too. A file that is not
-// there is made. Its mode becomes 0600. key is a setting outside of tables, value
-// what its field holds.
+// Set changes one setting in the file and keeps every other byte, including comments, other
+// keys and mistakes. The file changes completely or not at all. Set creates a missing file
+// and makes the mode 0600. key is a setting outside of tables; value has the type of its
+// field.
 func Set(path, key string, value any) error {
-	// The link of somebody who keeps settings elsewhere stays a link.
+	// Some users have their settings file elsewhere, behind a link. Keep that link.
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
-	data, err := os.ReadFile(path)
+	data, err := readOwn(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -116,7 +116,7 @@ func Set(path, key string, value any) error {
 	return replace(path, next)
 }
 
-// with returns data with the setting in it.
+// with returns data with the new value of the setting.
 func with(data []byte, key string, value any) ([]byte, error) {
 	text, err := toml.Marshal(map[string]any{key: value})
 	if err != nil {
@@ -127,7 +127,7 @@ func with(data []byte, key string, value any) ([]byte, error) {
 	if bytes.Contains(data, []byte("\r\n")) {
 		newline = "\r\n"
 	}
-	at := 0 // a new line goes below the last one outside of tables
+	at := 0 // insert a new line below the last one outside of tables
 	for _, e := range expressions(data) {
 		if e.key == key && !e.table {
 			if e.end == 0 {
@@ -152,7 +152,7 @@ func splice(data []byte, start, end int, middle []byte) []byte {
 	return bytes.Join([][]byte{data[:start], middle, data[end:]}, nil)
 }
 
-// replace writes a file with mode 0600, whole or not at all.
+// replace writes a file with mode 0600, completely or not at all.
 func replace(path string, data []byte) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -13,21 +14,21 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// File is what [Read] found: settings that can be used whatever the file holds,
-// where each comes from, and what is wrong.
+// File is the result of [Read]: settings that are always usable, the source of each, and
+// the mistakes in the file.
 type File struct {
 	Settings
 	Path     string
-	Missing  bool           // there is no such file
-	Lines    map[string]int // by key: the line, from 1, that sets it; absent: the default
+	Missing  bool           // the file does not exist
+	Lines    map[string]int // the line, from 1, that sets a key; keys with their default are missing
 	Mistakes Mistakes
 }
 
-// Error is a mistake in the file, with its place.
+// Error is a mistake in the file, with its position.
 type Error struct {
 	Path   string
-	Line   int    // from 1; 0 when it is about the whole file
-	Key    string // "supervision.drain_stop"; empty when it is about the whole file
+	Line   int    // from 1; 0 for a mistake of the whole file
+	Key    string // for example "supervision.drain_stop"; empty for a mistake of the whole file
 	Reason string
 }
 
@@ -37,12 +38,12 @@ func (e *Error) Error() string {
 		where = fmt.Sprintf("%s:%d", e.Path, e.Line)
 	}
 	if e.Key != "" {
-		return fmt.Sprintf("%s (%s): %s", where, e.Key, e.Reason) // not "token: ...", which looks like a secret to the redactor
+		return fmt.Sprintf("%s (%s): %s", where, e.Key, e.Reason) // not "token: ...", because the redactor would remove the text after it as a secret
 	}
 	return where + ": " + e.Reason
 }
 
-// Sentence is the mistake without the path.
+// Sentence returns the mistake without the path.
 func (e *Error) Sentence() string {
 	rest, _ := strings.CutPrefix(e.Error(), e.Path)
 	if rest, ok := strings.CutPrefix(rest, ":"); ok && e.Line > 0 {
@@ -51,7 +52,7 @@ func (e *Error) Sentence() string {
 	return strings.TrimLeft(rest, ": ")
 }
 
-// Mistakes are all of a file, in its order.
+// Mistakes are all mistakes of a file, first to last.
 type Mistakes []*Error
 
 func (m Mistakes) Error() string {
@@ -62,7 +63,7 @@ func (m Mistakes) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap makes [errors.As] find the first.
+// Unwrap lets [errors.As] find the first mistake.
 func (m Mistakes) Unwrap() []error {
 	all := make([]error, len(m))
 	for i, e := range m {
@@ -78,18 +79,18 @@ func (m Mistakes) err() error {
 	return m
 }
 
-// Load is [Read] for those who only want the values: usable ones also with an
-// error, which is [Mistakes].
+// Load is [Read] for callers that need only the values. The values are usable even when
+// there is an error. The error is [Mistakes].
 func Load(path string) (Settings, error) {
 	f := Read(path)
 	return f.Settings, f.Mistakes.err()
 }
 
-// Read reads the file. A missing one gives the defaults; so does a wrong value
-// for its own key, and a file that is not TOML for all keys.
+// Read reads the file. A missing file, or a file that is not TOML, gives the defaults. A
+// wrong value gives the default of that key.
 func Read(path string) File {
 	f := File{Settings: Default(), Path: path, Lines: map[string]int{}}
-	data, err := os.ReadFile(path)
+	data, err := readOwn(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		f.Missing = true
@@ -103,7 +104,32 @@ func Read(path string) File {
 	return f
 }
 
-// plain is a file error without the path, which is said already.
+// readOwn reads the settings file. The settings name programs that run as this user, so
+// readOwn rejects a file that another user could have written: XDG_CONFIG_HOME may name a
+// folder that all users share.
+func readOwn(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe waits for its other end
+		return nil, errors.New("it is not a file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil {
+		return nil, err
+	}
+	if why := strange(info); why != "" {
+		return nil, errors.New(why)
+	}
+	return io.ReadAll(f)
+}
+
+// plain returns a file error without its path, which the mistake contains already.
 func plain(err error) string {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err
@@ -125,7 +151,7 @@ func (f *File) parse(data []byte) {
 		f.wrong(line, "", "this is not TOML, so the file is not used: "+strings.TrimPrefix(err.Error(), "toml: "))
 		return
 	}
-	skip := "" // a table nobody knows is one mistake, not one for each of its keys
+	skip := "" // an unknown table is one mistake, not one for each of its keys
 	for _, e := range expressions(data) {
 		if skip != "" && strings.HasPrefix(e.key+".", skip+".") {
 			continue
@@ -137,7 +163,7 @@ func (f *File) parse(data []byte) {
 	}
 }
 
-// at walks nested tables.
+// at returns the value at a key in nested tables.
 func at(values map[string]any, key string) any {
 	var v any = values
 	for part := range strings.SplitSeq(key, ".") {
@@ -150,8 +176,8 @@ func at(values map[string]any, key string) any {
 	return v
 }
 
-// take uses one value, or says why not. header is true for a [table] line, whose
-// keys follow on lines of their own.
+// take uses one value, or records the mistake in it. header is true for the line "[table]",
+// whose keys are on the next lines.
 func (f *File) take(name string, line int, value any, header bool) {
 	i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
 	table, isTable := value.(map[string]any)
@@ -174,7 +200,7 @@ func (f *File) take(name string, line int, value any, header bool) {
 func (f *File) set(k key, line int, value any) {
 	next := f.Settings
 	_, isText := value.(string)
-	if k.duration && !isText || assign(&next, k.name, value) != nil { // the library takes 20 for 20 ns
+	if k.duration && !isText || assign(&next, k.name, value) != nil { // the library would accept the number 20 as 20 ns
 		f.wrong(line, k.name, k.needs)
 		return
 	}
@@ -187,7 +213,8 @@ func (f *File) set(k key, line int, value any) {
 	f.Settings, f.Lines[k.name] = next, line
 }
 
-// assign decodes one value as the library would decode it in its place.
+// assign sets one key with the library, so that take accepts the same values as the
+// library.
 func assign(s *Settings, name string, value any) error {
 	parts := strings.Split(name, ".")
 	for i := len(parts) - 1; i >= 0; i-- {
@@ -200,7 +227,8 @@ func assign(s *Settings, name string, value any) error {
 	return toml.Unmarshal(text, s)
 }
 
-// lookAtMode minds that a token in the file is the user's alone (BEHAVIOUR K2).
+// lookAtMode records a mistake when other users can read a token in the file (BEHAVIOUR
+// K2).
 func (f *File) lookAtMode() {
 	info, err := os.Stat(f.Path)
 	if err == nil && f.Token != "" && OpenToOthers(info) {
@@ -208,8 +236,8 @@ func (f *File) lookAtMode() {
 	}
 }
 
-// Protect makes a file that holds a token the user's alone, and takes the
-// mistake away. It reports whether it did.
+// Protect removes the access of other users to a file that contains a token, and then reads
+// the file again. It reports whether it changed the mode.
 func (f *File) Protect() (bool, error) {
 	info, err := os.Stat(f.Path)
 	if err != nil || f.Token == "" || !OpenToOthers(info) {
@@ -225,19 +253,22 @@ func (f *File) Protect() (bool, error) {
 // key is one setting.
 type key struct {
 	name  string // "supervision.drain_stop"
-	index []int  // of the field, for reflect
-	needs string // what a value has to be
+	index []int  // index of the field, for reflect
+	needs string // says what a value has to be
 
 	duration bool
 }
 
-// keys are all settings, in the order of the file.
+// keys are all settings, in the sequence of the file.
 var keys = keysOf(reflect.TypeFor[Settings](), "", nil)
 
 func keysOf(t reflect.Type, prefix string, index []int) []key {
 	var all []key
 	for i := range t.NumField() {
 		field := t.Field(i)
+		if field.Tag.Get("toml") == "-" {
+			continue
+		}
 		name := prefix + field.Tag.Get("toml")
 		at := append(slices.Clone(index), i)
 		switch {
@@ -269,19 +300,19 @@ func known(name string) bool {
 	return slices.ContainsFunc(keys, func(k key) bool { return strings.HasPrefix(k.name+".", name+".") })
 }
 
-// Row is one setting as it is in force.
+// Row is the current value of one setting.
 type Row struct {
 	Key   string
 	Value string // as TOML; a secret is not shown
-	Line  int    // that sets it; 0: the default
+	Line  int    // the line that sets it; 0 means the default
 }
 
-// Rows lists all settings, in the order of [DefaultText].
+// Rows lists all settings, in the sequence of [DefaultText].
 func (f File) Rows() []Row {
 	rows := make([]Row, len(keys))
 	for i, k := range keys {
 		value := reflect.ValueOf(f.Settings).FieldByIndex(k.index).Interface()
-		text, _ := toml.Marshal(map[string]any{"x": value}) // what was read can be written
+		text, _ := toml.Marshal(map[string]any{"x": value}) // cannot fail, because the value was read from TOML
 		rows[i] = Row{Key: k.name, Value: strings.TrimSpace(strings.TrimPrefix(string(text), "x = ")), Line: f.Lines[k.name]}
 		if k.name == "token" && value != "" {
 			rows[i].Value = "(set, not shown)"
@@ -290,39 +321,50 @@ func (f File) Rows() []Row {
 	return rows
 }
 
-// didYouMean names the nearest of the right words, if one is near.
+// didYouMean suggests the right word that is most similar to a wrong one, if one is similar
+// enough.
 func didYouMean(word string, right []string) string {
-	const near = 2 // changes of a letter: a swap, a slip, a plural
-	best, nearest := max(near, len(word)/4)+1, ""
-	for _, r := range right {
-		for _, form := range []string{r, r[strings.LastIndex(r, ".")+1:]} { // also without its table
-			if d := distance(strings.ToLower(word), form); d < best && d < len(form) {
-				best, nearest = d, r
-			}
-		}
-	}
+	nearest := Nearest(word, right)
 	if nearest == "" {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", nearest)
 }
 
-// distance counts the letters to insert, delete or change between a and b.
+// Nearest returns the right word that was probably meant by word; empty when none is
+// similar. A right word may have a table before its last dot.
+func Nearest(word string, right []string) string {
+	const near = 2 // number of changed letters, for example a swap, a typing mistake or a plural
+	best, nearest := max(near, len(word)/4)+1, ""
+	for _, r := range right {
+		for _, form := range []string{r, r[strings.LastIndex(r, ".")+1:]} { // with and without its table
+			if d := distance(strings.ToLower(word), form); d < best && d < len(form) {
+				best, nearest = d, r
+			}
+		}
+	}
+	return nearest
+}
+
+// distance returns how many changes lead from a to b. A change inserts, deletes or replaces
+// one letter, or swaps two neighbours.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		before, last, row = last, row, before
 		row[0] = i + 1
 		for j := range len(b) {
-			change := diagonal
+			change := last[j]
 			if a[i] != b[j] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, diagonal+1, row[j]+1)
+			row[j+1] = min(change, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
 	}
 	return row[len(b)]

@@ -5,6 +5,7 @@ package settings
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -35,7 +36,7 @@ func TestK2_ATokenIsOnlyForItsUser(t *testing.T) {
 	}
 }
 
-// TestSetKeepsALink: people keep their settings elsewhere and link to them.
+// TestSetKeepsALink: people have their settings file elsewhere and link to it.
 func TestSetKeepsALink(t *testing.T) {
 	real := write(t, "# mine\n")
 	link := filepath.Join(t.TempDir(), "clawtray.toml")
@@ -48,5 +49,32 @@ func TestSetKeepsALink(t *testing.T) {
 	info, err := os.Lstat(link)
 	if data, _ := os.ReadFile(real); err != nil || info.Mode()&os.ModeSymlink == 0 || string(data) != "notifications = 'none'\n# mine\n" {
 		t.Errorf("%v, %v, %q", info, err, data)
+	}
+}
+
+// TestXS2_SettingsOfAStranger: the settings decide which program runs as us.
+// XDG_CONFIG_HOME may name a folder in which another user has already written a file.
+func TestXS2_SettingsOfAStranger(t *testing.T) {
+	const text = "node = \"/tmp/evil\"\n"
+	open := write(t, text)
+	if err := os.Chmod(open, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	paths := map[string]string{open: "every user can change it", t.TempDir(): "not a file"}
+	if os.Geteuid() == 0 {
+		theirs := write(t, text)
+		if err := os.Chown(theirs, 65534, 65534); err != nil {
+			t.Fatal(err)
+		}
+		paths[theirs] = "belongs to "
+	}
+	for path, why := range paths {
+		f := Read(path)
+		if f.Node != "" || len(f.Mistakes) != 1 || !strings.Contains(f.Mistakes[0].Reason, why) {
+			t.Errorf("Node %q, %v, want %q", f.Node, f.Mistakes, why)
+		}
+		if err := Set(path, "port", 7); err == nil {
+			t.Errorf("%s was taken over", path)
+		}
 	}
 }

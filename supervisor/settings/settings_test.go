@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/adrg/xdg"
 )
 
 func write(t *testing.T, text string) string {
@@ -29,8 +27,8 @@ func TestMissingFileGivesTheDefaults(t *testing.T) {
 	}
 }
 
-// TestAllMistakesAreNamed: each with its line and the nearest right name, and
-// only the wrong ones are without effect.
+// TestAllMistakesAreNamed: each mistake has its line and the most similar right name, and
+// only wrong values have no effect.
 func TestAllMistakesAreNamed(t *testing.T) {
 	path := write(t, `prot = 19000
 notifications = "problem"   # one letter short
@@ -73,7 +71,7 @@ menu = "blue"
 
 func TestOneMistakeEach(t *testing.T) {
 	for text, want := range map[string]string{
-		"port = 0\n":                               ":1 (port): 0 is not a port",
+		"port = -1\n":                              ":1 (port): -1 is not a port",
 		"\n\nport = \"many\"\n":                    ":3 (port): it has to be a whole number",
 		"port = 1.5\n":                             ":1 (port): it has to be a whole number",
 		"port = = 1\n":                             ":1: this is not TOML",
@@ -127,7 +125,7 @@ func TestAFileThatCannotBeReadIsAMistake(t *testing.T) {
 	}
 }
 
-// TestDefaultTextIsTheDefaults: it cannot drift from the settings.
+// TestDefaultTextIsTheDefaults: the text and the settings cannot differ.
 func TestDefaultTextIsTheDefaults(t *testing.T) {
 	path := write(t, DefaultText())
 	f := Read(path)
@@ -161,8 +159,8 @@ func TestRowsTellTheOriginAndNoSecret(t *testing.T) {
 	}
 }
 
-// TestSetChangesNothingElse: comments, other keys, line ends and mistakes
-// stay as they are, byte for byte.
+// TestSetChangesNothingElse: comments, other keys, line ends and mistakes stay the same,
+// byte by byte.
 func TestSetChangesNothingElse(t *testing.T) {
 	for name, c := range map[string]struct{ before, after string }{
 		"empty":         {"", "notifications = 'none'\n"},
@@ -211,7 +209,7 @@ func TestSetMakesAPrivateFile(t *testing.T) {
 	}
 }
 
-// FuzzRead: no file ends the program, and what it cannot use is a default.
+// FuzzRead: no file makes the program crash, and unusable values become defaults.
 func FuzzRead(f *testing.F) {
 	f.Add("port = 1\n[supervision]\ndrain_stop = \"1s\"\n")
 	f.Add("x = [\n\"\"\"\n[[a.b]]\n= \r\n")
@@ -227,7 +225,7 @@ func FuzzRead(f *testing.F) {
 		if Set(path, "notifications", "none") != nil {
 			return
 		}
-		// What was right or wrong before still is; what could be read has the new value.
+		// The mistakes are the same as before, and if the file could be read, the key has the new value.
 		after := Read(path)
 		if len(file.Mistakes) == 0 && (len(after.Mistakes) > 0 || after.Notifications != "none") {
 			after.Mistakes = append(after.Mistakes, &Error{})
@@ -236,20 +234,29 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-func TestADeepHomeGetsAShortSocket(t *testing.T) {
-	state := xdg.StateHome
-	defer func() { xdg.StateHome = state }()
-	xdg.StateHome = "/" + strings.Repeat("deep/", 40)
-	a, b := Places("a"), Places("b")
-	if len(a.Runtime) > maxRuntime || a.Runtime == b.Runtime {
-		t.Errorf("got %s and %s", a.Runtime, b.Runtime)
+func TestProfilesShareOnlyTheRuntime(t *testing.T) {
+	a, b := Places(""), Places("work")
+	if a.Data != b.Data || a.State == b.State || a.Config == b.Config || !strings.HasSuffix(b.State, "work") {
+		t.Errorf("default %+v, work %+v", a, b)
 	}
 }
 
-func TestProfilesShareOnlyTheRuntime(t *testing.T) {
-	a, b := Places(""), Places("work")
-	if a.Data != b.Data || a.State == b.State || a.Runtime == b.Runtime || a.Config == b.Config || !strings.HasSuffix(b.State, "work") {
-		t.Errorf("default %+v, work %+v", a, b)
+// TestXS11_ProfileNames: a name cannot lead out of the folder, or to a file of the default
+// profile.
+func TestXS11_ProfileNames(t *testing.T) {
+	for _, name := range []string{"", ".", "..", "../../evil", "a/b", `a\b`, "Work", "wörk", "a b", "a\x00", "a:b", strings.Repeat("a", 65)} {
+		if CheckProfile(name) == nil {
+			t.Errorf("%q is a profile", name)
+		}
+	}
+	for _, name := range []string{"work", "a", "0", "my.profile_2-b", "...", "clawtray.lock", "control.sock"} {
+		if err := CheckProfile(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+		ours := Places("")
+		if d := Places(name); filepath.Dir(d.State) != filepath.Dir(ours.State) || filepath.Dir(d.Config) != filepath.Dir(ours.Config) {
+			t.Errorf("%q is kept in %+v", name, d)
+		}
 	}
 }
 
@@ -263,5 +270,25 @@ func TestSetChangesANumber(t *testing.T) {
 	}
 	if err := Set(write(t, "port = \"x\"\n"), "port", 1); err != nil {
 		t.Errorf("a wrong value was not replaced: %v", err)
+	}
+}
+
+// L2: the file that the menu opens explains every setting, sets none, and never replaces an
+// existing file.
+func TestL2_MakeExplainsAndSetsNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "clawtray.toml")
+	if err := Make(path); err != nil {
+		t.Fatal(err)
+	}
+	file := Read(path)
+	text, _ := os.ReadFile(path)
+	if file.Settings != Default() || len(file.Lines) != 0 || len(file.Mistakes) != 0 || !strings.Contains(string(text), "\n# language = ") {
+		t.Errorf("%+v\n%s", file, text)
+	}
+	if err := Set(path, "language", "zh"); err != nil {
+		t.Fatal(err)
+	}
+	if err := Make(path); err != nil || Read(path).Language != "zh" {
+		t.Errorf("%v, %+v", err, Read(path))
 	}
 }

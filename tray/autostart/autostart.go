@@ -1,55 +1,80 @@
-// Package autostart starts clawtray at login, with the one mechanism each
-// system has for the user's own programs: an XDG autostart entry, a
-// LaunchAgent, or the Run key of the registry (BEHAVIOUR L6). It is off until
-// somebody turns it on, and leaves OpenClaw's own service alone, which it can
-// only detect.
+// Package autostart starts clawtray at login, in the way that each system has for the
+// user's own programs: an XDG autostart entry, a LaunchAgent, or the Run key of the
+// registry (BEHAVIOUR L6). It is off until somebody turns it on. The package can detect
+// OpenClaw's own service, but never changes it.
 package autostart
 
-import "os"
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
 
-// name is ours in every system's list of programs.
-const name = "clawtray"
+// program is clawtray's name in every system's list of programs.
+const program = "clawtray"
 
-// Login is clawtray's entry in the list of programs that start at login.
+// Login is clawtray's entry in the list of programs that start at login. Each profile has an
+// entry of its own.
 type Login struct {
+	// Profile is OpenClaw's profile; empty for the default profile.
+	Profile string
 	// Program is the absolute path of the binary.
 	Program string
-	// Args go with it.
-	Args []string
 }
 
-// Here is the entry for the running binary.
-func Here(args ...string) (Login, error) {
-	program, err := os.Executable()
-	return Login{Program: program, Args: args}, err
+// Here returns the entry of a profile for the running binary.
+func Here(profile string) (Login, error) {
+	path, err := os.Executable()
+	return Login{Profile: profile, Program: path}, err
+}
+
+// name is the entry's name in the system's list.
+func (l Login) name() string {
+	if l.Profile == "" {
+		return program
+	}
+	return program + "-" + l.Profile
+}
+
+// words are the command line that the entry starts.
+func (l Login) words() []string {
+	if l.Profile == "" {
+		return []string{l.Program}
+	}
+	return []string{l.Program, "--profile", l.Profile}
 }
 
 // Enabled reports whether the entry exists and the user has not switched it off elsewhere.
-func (l Login) Enabled() (bool, error) { return enabled() }
+func (l Login) Enabled() (bool, error) { return l.enabled() }
 
-// Set makes or removes the entry. Either may be repeated.
+// Set creates or removes the entry. It does no harm when that is already done. What
+// somebody has added to an entry stays while the entry exists.
 func (l Login) Set(on bool) error {
 	if !on {
-		return remove()
+		return l.remove()
 	}
-	return write(l)
+	return l.write()
 }
 
-// Repair rewrites an entry that starts another binary, such as the place this
-// one was moved from. It reports whether it did.
+// Repair makes the entry start this binary when the binary that it names is gone, for
+// example because the program was moved. It reports whether it did. An entry that starts
+// another clawtray that exists stays as it is: the user has chosen that one.
 func (l Login) Repair() (bool, error) {
-	on, err := enabled()
+	on, err := l.enabled()
 	if err != nil || !on {
 		return false, err
 	}
-	same, err := current(l)
-	if err != nil || same {
+	other, err := l.starts()
+	if err != nil || other == "" || other == l.Program {
 		return false, err
 	}
-	return true, write(l)
+	if _, err := os.Stat(other); !errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return true, l.write()
 }
 
-// Service returns what starts OpenClaw's own service at login (a file, or the
-// name of a task), empty when there is none. It is looked for in the place
-// where `openclaw gateway install` puts it, in any profile.
+// Service returns what starts OpenClaw's own service at login: a file, or the name of a
+// task. It is empty when there is no service. It looks where `openclaw gateway install`
+// puts the service, for every profile.
 func Service() string { return service() }

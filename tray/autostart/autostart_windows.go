@@ -12,33 +12,29 @@ import (
 
 const runKey = `Software\Microsoft\Windows\CurrentVersion\Run`
 
-// approvedKey is where the Task Manager notes what the user switched off there.
+// approvedKey is the key in which the Task Manager stores what the user has switched off.
 const approvedKey = `Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run`
 
-func write(l Login) error {
+func (l Login) write() error {
 	key, _, err := registry.CreateKey(registry.CURRENT_USER, runKey, registry.SET_VALUE)
 	if err != nil {
 		return err
 	}
 	defer key.Close()
-	if err := key.SetStringValue(name, command(l)); err != nil {
+	if err := key.SetStringValue(l.name(), windows.ComposeCommandLine(l.words())); err != nil {
 		return err
 	}
-	return forget(approvedKey)
+	return l.forget(approvedKey)
 }
 
-func command(l Login) string {
-	return windows.ComposeCommandLine(append([]string{l.Program}, l.Args...))
-}
-
-func remove() error { return forget(runKey) }
+func (l Login) remove() error { return l.forget(runKey) }
 
 // forget deletes our value under a key, if it is there.
-func forget(path string) error {
+func (l Login) forget(path string) error {
 	key, err := registry.OpenKey(registry.CURRENT_USER, path, registry.SET_VALUE)
 	if err == nil {
 		defer key.Close()
-		err = key.DeleteValue(name)
+		err = key.DeleteValue(l.name())
 	}
 	if errors.Is(err, registry.ErrNotExist) {
 		return nil
@@ -46,8 +42,8 @@ func forget(path string) error {
 	return err
 }
 
-// read returns the command of the entry, empty when there is none.
-func read() (string, error) {
+// read returns the command of the entry; empty when there is none.
+func (l Login) read() (string, error) {
 	key, err := registry.OpenKey(registry.CURRENT_USER, runKey, registry.QUERY_VALUE)
 	if err != nil {
 		if errors.Is(err, registry.ErrNotExist) {
@@ -56,39 +52,47 @@ func read() (string, error) {
 		return "", err
 	}
 	defer key.Close()
-	s, _, err := key.GetStringValue(name)
+	s, _, err := key.GetStringValue(l.name())
 	if errors.Is(err, registry.ErrNotExist) {
 		return "", nil
 	}
 	return s, err
 }
 
-func current(l Login) (bool, error) {
-	s, err := read()
-	return s == command(l), err
+// starts returns the first word of the command.
+func (l Login) starts() (string, error) {
+	s, err := l.read()
+	if err != nil || s == "" {
+		return "", err
+	}
+	words, err := windows.DecomposeCommandLine(s)
+	if err != nil || len(words) == 0 {
+		return "", nil
+	}
+	return words[0], nil
 }
 
-func enabled() (bool, error) {
-	s, err := read()
-	return s != "" && !switchedOff(), err
+func (l Login) enabled() (bool, error) {
+	s, err := l.read()
+	return s != "" && !l.switchedOff(), err
 }
 
-// switchedOff reads the Task Manager's note: an odd first byte means off.
-func switchedOff() bool {
+// switchedOff reads what the Task Manager has stored: an odd first byte means off.
+func (l Login) switchedOff() bool {
 	key, err := registry.OpenKey(registry.CURRENT_USER, approvedKey, registry.QUERY_VALUE)
 	if err != nil {
 		return false
 	}
 	defer key.Close()
-	b, _, err := key.GetBinaryValue(name)
+	b, _, err := key.GetBinaryValue(l.name())
 	return err == nil && len(b) > 0 && b[0]&1 == 1
 }
 
-// tasksKey is where the task scheduler notes its tasks, one key each. Unlike the
-// folder with their files, every user may list it.
+// tasksKey is the key in which the task scheduler stores its tasks, one key each. Every
+// user may list it, unlike the folder with the files of the tasks.
 const tasksKey = `SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree`
 
-// service looks where the task scheduler and the Startup folder keep OpenClaw's entry.
+// service looks for OpenClaw's entry in the task scheduler and in the Startup folder.
 func service() string {
 	if key, err := registry.OpenKey(registry.LOCAL_MACHINE, tasksKey, registry.ENUMERATE_SUB_KEYS); err == nil {
 		defer key.Close()

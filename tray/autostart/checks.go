@@ -2,41 +2,43 @@ package autostart
 
 import (
 	"context"
+	"fmt"
 
 	"clawtray/supervisor/doctor"
+	"clawtray/supervisor/words"
 )
 
-// Check is about clawtray's own entry.
-func (l Login) Check() doctor.Check {
+// Check looks at clawtray's own entry.
+func (l Login) Check(t words.Doctor) doctor.Check {
 	const name = "autostart"
 	found := func(level doctor.Level, detail, remedy string) []doctor.Finding {
 		return []doctor.Finding{{Name: name, Level: level, Detail: detail, Remedy: remedy}}
 	}
 	return doctor.Check{Name: name, Look: func(context.Context) []doctor.Finding {
 		on, err := l.Enabled()
-		same := false
+		other := ""
 		if on && err == nil {
-			same, err = current(l)
+			other, err = l.starts()
 		}
 		switch {
 		case err != nil:
-			return found(doctor.Problem, "the entry cannot be read: "+err.Error(), "Switch Start at login off and on again.")
+			return found(doctor.Problem, fmt.Sprintf(t.LoginUnreadable, err), t.LoginRemedy)
 		case !on:
-			return found(doctor.OK, "off", "")
-		case !same:
-			return found(doctor.Warning, "starts another clawtray at login than "+l.Program, "Start this one once: it corrects the entry.")
+			return found(doctor.OK, t.LoginOff, "")
+		case other != l.Program:
+			return found(doctor.Warning, fmt.Sprintf(t.LoginOther, other), t.LoginOtherRemedy)
 		}
-		return found(doctor.OK, "on, starts "+l.Program, "")
+		return found(doctor.OK, fmt.Sprintf(t.LoginOn, l.Program), "")
 	}}
 }
 
-// CheckService is about OpenClaw's own service, which is never touched.
-func CheckService() doctor.Check {
+// CheckService looks for OpenClaw's own service, which clawtray never changes.
+func CheckService(t words.Doctor) doctor.Check {
 	const name = "openclaw-service"
 	return doctor.Check{Name: name, Look: func(context.Context) []doctor.Finding {
-		f := doctor.Finding{Name: name, Level: doctor.OK, Detail: "none"}
+		f := doctor.Finding{Name: name, Level: doctor.OK, Detail: t.NoService}
 		if where := Service(); where != "" {
-			f.Detail = where + "; clawtray attaches to its gateway and leaves the service alone"
+			f.Detail = fmt.Sprintf(t.Service, where)
 		}
 		return []doctor.Finding{f}
 	}}

@@ -3,31 +3,34 @@
 package autostart
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-func write(l Login) error {
-	path, err := entryPath()
+func (l Login) write() error {
+	path, err := l.path()
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	before, err := l.read()
+	if err != nil {
 		return err
 	}
-	// A new file beside it, so that no login ever sees half an entry.
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	// Write a new file and rename it, so that no login ever reads an incomplete entry.
 	temporary := path + ".new"
-	if err := os.WriteFile(temporary, entry(l), 0o644); err != nil {
+	if err := os.WriteFile(temporary, l.entry(before), 0o600); err != nil {
 		return err
 	}
 	return os.Rename(temporary, path)
 }
 
-func remove() error {
-	path, err := entryPath()
+func (l Login) remove() error {
+	path, err := l.path()
 	if err != nil {
 		return err
 	}
@@ -37,9 +40,9 @@ func remove() error {
 	return nil
 }
 
-// read returns the entry, nil when there is none.
-func read() ([]byte, error) {
-	path, err := entryPath()
+// read returns the entry; nil when there is none.
+func (l Login) read() ([]byte, error) {
+	path, err := l.path()
 	if err != nil {
 		return nil, err
 	}
@@ -48,9 +51,4 @@ func read() ([]byte, error) {
 		return nil, nil
 	}
 	return b, err
-}
-
-func current(l Login) (bool, error) {
-	b, err := read()
-	return bytes.Equal(b, entry(l)), err
 }

@@ -36,6 +36,6 @@ cat > "$settings/xfce4-panel.xml" <<XML
   </property>
 </channel>
 XML
-# xfconfd is started by the bus and has to find the same folders.
+# The bus starts xfconfd, which has to find the same folders.
 dbus-update-activation-environment DISPLAY HOME XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME NO_AT_BRIDGE GTK_THEME
 exec xfce4-panel --disable-wm-check

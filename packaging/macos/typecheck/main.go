@@ -1,13 +1,13 @@
-// Command typecheck checks the types of this module as macOS builds it, with
-// the files that need cgo, on a machine that has no macOS compiler.
+// Command typecheck checks the types of this module as macOS builds it, including the files
+// that need cgo, on a machine without a compiler for macOS.
 //
-// `GOOS=darwin go vet` leaves those files out when cgo is off, and fails
-// without Apple's headers when it is on. go/types can stand in for the compiler:
-// it accepts any name of the pseudo package C. So a mistake on the Go side of
-// a cgo file is found here, one in its Objective-C is not.
+// `GOOS=darwin go vet` leaves those files out when cgo is off, and fails without Apple's
+// headers when cgo is on. This command uses go/types instead of a compiler, because
+// go/types accepts any name of the pseudo package C. So it finds mistakes in the Go part of
+// a cgo file, but not in its Objective-C part.
 //
-// It prints each error as file:line:column: message, and ends with status 1 if
-// there was any.
+// It prints each error as file:line:column: message, and exits with status 1 if there was
+// one.
 package main
 
 import (
@@ -24,7 +24,7 @@ import (
 	"path/filepath"
 )
 
-// listed is what `go list -json` says of a package.
+// listed is a package as `go list -json` describes it.
 type listed struct {
 	ImportPath string
 	Dir        string
@@ -34,13 +34,13 @@ type listed struct {
 	Standard   bool
 }
 
-// checker holds the packages checked so far, by import path.
+// checker has the packages that were checked so far, by import path.
 type checker struct {
 	arch   string
 	files  *token.FileSet
 	done   map[string]*types.Package
 	errors int
-	cgo    []string // packages with cgo files, apart from the standard library's
+	cgo    []string // packages with cgo files, without the standard library
 }
 
 func main() {
@@ -69,7 +69,7 @@ func check(arch string) error {
 	if err := list.Start(); err != nil {
 		return err
 	}
-	// -deps lists a package after everything it imports.
+	// With -deps, a package comes after everything that it imports.
 	packages := json.NewDecoder(out)
 	for {
 		var p listed
@@ -92,7 +92,7 @@ func check(arch string) error {
 	return nil
 }
 
-// add checks one package, all of whose imports were added before.
+// add checks one package. All its imports must have been added before.
 func (c *checker) add(p listed) {
 	if p.ImportPath == "unsafe" {
 		return
@@ -113,7 +113,7 @@ func (c *checker) add(p listed) {
 		FakeImportC: true,
 		Sizes:       types.SizesFor("gc", c.arch),
 		Importer:    importer{c, p.ImportMap},
-		// Go's own library compiles; only its declarations are of use here.
+		// Go's own library is correct; only its declarations are needed.
 		IgnoreFuncBodies: p.Standard,
 		Error: func(err error) {
 			if !p.Standard {
@@ -121,7 +121,7 @@ func (c *checker) add(p listed) {
 			}
 		},
 	}
-	// Errors come one by one by config.Error; the first one again is no news.
+	// config.Error reports all errors; the returned one is the first of them.
 	c.done[p.ImportPath], _ = config.Check(p.ImportPath, c.files, files, nil)
 }
 
@@ -130,10 +130,10 @@ func (c *checker) report(err error) {
 	c.errors++
 }
 
-// importer finds a package's imports among those checked before it.
+// importer finds a package's imports among the checked packages.
 type importer struct {
 	checked *checker
-	renamed map[string]string // import path in the source to that of the package, for vendored ones
+	renamed map[string]string // maps the import path in the source to the path of the package, for vendored packages
 }
 
 // Import returns the package that path means to the importing package.

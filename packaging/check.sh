@@ -1,0 +1,25 @@
+#!/bin/sh
+# Runs everything that `make test` leaves out: the code on six platforms, each supported
+# OpenClaw, real panels and their pictures, Windows under wine, and long random runs of the
+# model. `make check` builds the program and the PATH for this.
+set -eu
+
+cd "$(dirname -- "$0")/.."
+. packaging/progress.sh
+. packaging/runtime.sh
+
+echo "make check takes about half an hour when it has run before; it keeps three real OpenClaw (850 MB each) in ~/.cache/clawtray-test. Beside it there are make chaos and make desktops."
+[ "$(id -u)" = 0 ] || echo "Left out, because only root can play other users: who owns a port (TestM1_AListenerOfAnotherUserIsTold), and the life of the .deb in a fresh Debian (TestI18_Parcels/Life)."
+
+sh packaging/packages.sh test check lint
+
+section "runtimes"
+runtimes
+
+sh packaging/lint.sh
+
+# Without the race detector, as users run the program, and without -short, so that each long
+# part runs here.
+section "go test, all of it"
+go test -shuffle=on -timeout 50m ./...
+section_end

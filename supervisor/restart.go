@@ -1,0 +1,160 @@
+package supervisor
+
+import (
+	"context"
+	"time"
+)
+
+// command is a restart or a reload of a running gateway. The owner answers a restart when
+// the gateway is ready again; reply gives every other answer.
+type command struct {
+	intent Intent
+	now    bool
+	drain  time.Duration // how long a restart waits for active work
+	fresh  bool          // some settings need a new process, so a restart in place is not enough
+	cause  Cause
+	hurry  <-chan struct{} // closed when a person does not want to wait for active work any longer
+	reply  func(Answer, error)
+	again  func() // called when the connection ended first: the owner hands the command over again
+}
+
+// perform carries out a restart or a reload. It runs on its own goroutine, so that loop is
+// not blocked.
+func (c *connection) perform(cmd command) {
+	carryOut := c.restart
+	if cmd.intent == Reload {
+		carryOut = c.reload
+	}
+	if err := carryOut(cmd); err != nil {
+		select {
+		case c.ended <- err:
+		default: // another command has ended the connection already
+		}
+	}
+}
+
+// restartMethod is the method that restarts a gateway within its own process (OpenClaw
+// 2026.6 and later).
+const restartMethod = "gateway.restart.request"
+
+// restart asks the gateway to restart in place, which keeps the process and takes half the
+// time of a start. When the gateway cannot do that, or active work does not end in time,
+// the generation ends and the next one starts (BEHAVIOUR D, C4). A non-nil return ends the
+// generation.
+func (c *connection) restart(cmd command) error {
+	full := &order{For: forRestart, Drain: cmd.drain, Cause: cmd.cause}
+	managed := c.mode == Managed
+	if managed && c.keeps(cmd, c.unstartable(c.work)) { // needed for a restart in place, too, because the gateway then reads its files again
+		return nil
+	}
+	switch {
+	case managed && cmd.now:
+		full.Drain = 0
+		return full
+	case cmd.fresh && cmd.intent == Restart, managed && (c.plan.safe || !c.s.Supports(restartMethod) || c.outdated()):
+		return full
+	case !c.s.Supports(restartMethod):
+		cmd.reply(Answer{Result: ResultRejected}, Cause{Code: ConnectRefused, Detail: "this gateway is not ours and cannot be restarted over the protocol"})
+		return nil
+	}
+	return c.restartInPlace(cmd, full)
+}
+
+// restartInPlace asks for the restart and waits until it ends the connection. full is the
+// order for a full restart.
+func (c *connection) restartInPlace(cmd command, full *order) error {
+	var answer struct {
+		Status    string    `json:"status"`
+		Preflight preflight `json:"preflight"`
+	}
+	c.asked.Store(true)
+	if err := c.s.Call(c.work, restartMethod, map[string]any{"reason": "requested in clawtray"}, &answer); err != nil {
+		switch {
+		case c.work.Err() != nil: // the connection has ended
+			cmd.again()
+			return nil
+		case c.mode != Managed:
+			c.asked.Store(false)
+			cmd.reply(Answer{Result: ResultRejected}, err)
+			return nil
+		}
+		c.asked.Store(false)
+		c.log.Warn("restart over the protocol was refused", "err", err)
+		return full
+	}
+	c.tell(func(st *Status) { st.StoppingFor, st.Cause = string(forRestart), cmd.cause })
+	full.Drain = 0 // the wait for active work is over
+	if answer.Status == "deferred" && c.awaitWorkFor(cmd) && c.mode == Managed {
+		return full
+	}
+	// The gateway closes the connection within a second (measured). The loop handles that
+	// close.
+	select {
+	case <-c.work.Done():
+		cmd.again() // if the gateway has not restarted, the next connection asks it again
+	case <-time.After(c.p.DrainRestart):
+		if c.mode == Managed {
+			return full
+		}
+		c.tell(func(st *Status) { st.StoppingFor, st.Phase, st.ActiveWork, st.Deadline = "", Ready, 0, time.Time{} })
+		cmd.reply(Answer{Result: ResultRejected}, Cause{Code: ConnectRefused, Detail: "it was asked to restart and did not"})
+	}
+	return nil
+}
+
+// awaitWorkFor waits for active work as long as the command allows, and reports whether
+// some is left.
+func (c *connection) awaitWorkFor(cmd command) (busy bool) {
+	ctx, cancel := c.timeout(c.work, cmd.drain)
+	defer cancel()
+	ctx, hurried := context.WithCancel(ctx)
+	defer hurried()
+	c.helpers.Go(func() {
+		select {
+		case <-cmd.hurry:
+			hurried()
+		case <-ctx.Done():
+		}
+	})
+	until := time.Now().Add(cmd.drain)
+	return c.awaitWork(ctx, c.s, func() time.Time { return until })
+}
+
+// keeps answers the command and returns true when the gateway must not be restarted:
+// because the next start is known to fail with err, or because the connection has ended. No
+// work may be lost for nothing.
+func (c *connection) keeps(cmd command, err error) bool {
+	switch {
+	case c.work.Err() != nil:
+		cmd.again()
+		return true
+	case err == nil:
+		return false
+	}
+	c.log.Error("the gateway is not restarted, because it could not be started again", "err", err)
+	cmd.reply(Answer{Result: ResultRejected}, err)
+	return true
+}
+
+// unstartable returns why no gateway could be started with the current configuration and
+// installation; nil when one could.
+func (g *generation) unstartable(ctx context.Context) error {
+	e, err := g.readGateway(ctx)
+	if err == nil {
+		err = g.startable(ctx, e)
+	}
+	if err != nil {
+		return configCause(err)
+	}
+	if _, err := g.host.Runtime(ctx); err != nil {
+		return runtimeCause(err)
+	}
+	return nil
+}
+
+// outdated reports whether the installed package is another version than the running
+// gateway. A restart in place would continue with the old version.
+func (c *connection) outdated() bool {
+	r, err := c.host.Runtime(c.work)
+	return err == nil && r.Version != c.s.Hello().Server.Version
+}

@@ -1,0 +1,5 @@
+//go:build !darwin && !windows
+
+package words
+
+func systemLanguage() string { return localeFromEnv() }

@@ -1,0 +1,192 @@
+package commands
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"clawtray/packaging/outside"
+	"clawtray/supervisor"
+)
+
+// TestG1_KilledTenTimes: each kill is one incident and leads to one new gateway, and
+// nothing of the old gateway is left.
+func TestG1_KilledTenTimes(t *testing.T) {
+	u := withGateway(t, "[supervision]", "restart_budget = 10")
+	u.run()
+	s := u.until("running", running)
+	kills := 10
+	if testing.Short() {
+		kills = 1 // further starts come after minutes, which only make check waits for
+	}
+	for n := 1; n <= kills; n++ {
+		s = u.crash(s)
+		if len(s.Incidents) != n || s.Incidents[0].Open() || s.Incidents[0].ID != n {
+			t.Fatalf("after kill %d the incidents are %+v", n, s.Incidents)
+		}
+		if n == 5 { // the pauses double with each crash; a person's start resets them (B2)
+			u.must("start")
+		}
+	}
+	u.quit()
+	u.nothingIsLeft("after quit")
+}
+
+// crash kills the gateway of s and waits until another one runs and nothing of the old one
+// is left.
+func (u *user) crash(s supervisor.Status) supervisor.Status {
+	u.t.Helper()
+	old := outside.Marked(u.home)
+	if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
+		u.t.Fatal(err)
+	}
+	next := u.until("running with a new process", func(next supervisor.Status) bool { return running(next) && next.PID != s.PID })
+	eventually(u.t, "the old processes are gone", func() bool {
+		left := outside.Marked(u.home)
+		return !slices.ContainsFunc(old, func(pid int) bool { return slices.Contains(left, pid) })
+	})
+	if g := outside.Gateways(u.home); !slices.Equal(g, []int{next.PID}) {
+		u.t.Fatalf("the gateways are %v, the status says %d", g, next.PID)
+	}
+	return next
+}
+
+// TestB10_ChannelsSuppressed: after three unclean ends in five minutes, the gateway itself
+// keeps its channels off. The status shows that and when it ends, until it has ended.
+func TestB10_ChannelsSuppressed(t *testing.T) {
+	long(t)
+	u := withGateway(t)
+	bots := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)                // after reading the body, the server notices the end of the client
+		if strings.HasSuffix(r.URL.Path, "/getUpdates") { // a request that waits for messages
+			<-r.Context().Done()
+			return
+		}
+		fmt.Fprint(w, `{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"x","username":"x_bot"}}`)
+	}))
+	defer bots.Close()
+	u.write(".openclaw/openclaw.json", fmt.Sprintf(`{
+		"gateway": {"mode": "local"},
+		"channels": {"telegram": {"enabled": true, "botToken": "1:not-a-token", "apiRoot": "%s"}}
+	}`, bots.URL))
+	u.run() // the channels stay off as in every test; the end of a gateway that listens always counts
+	for n, last := 0, 0; n < 3; n++ {
+		s := u.until("listening", func(s supervisor.Status) bool { return s.PID != last && slices.Contains(listening, s.Phase) })
+		last = s.PID
+		if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u.quit()
+
+	u.env = slices.DeleteFunc(u.env, func(v string) bool { return strings.HasPrefix(v, "OPENCLAW_SKIP_CHANNELS") })
+	u.run()
+	s := u.until("degraded", func(s supervisor.Status) bool { return slices.ContainsFunc(s.Health.Reasons, suppressed) })
+	r := s.Health.Reasons[slices.IndexFunc(s.Health.Reasons, suppressed)]
+	if !running(s) || s.Health.Level != supervisor.Degraded || !strings.Contains(r.Text, "telegram, until about ") {
+		t.Errorf("status %+v", s)
+	}
+	if out := u.must("status"); !strings.Contains(out, r.Text) {
+		t.Errorf("status says %s", out)
+	}
+	// The gateway's own way to start a channel earlier.
+	if err := u.session().Call(t.Context(), "channels.start", map[string]any{"channel": "telegram"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	u.until("no longer suppressed", func(s supervisor.Status) bool { return !slices.ContainsFunc(s.Health.Reasons, suppressed) })
+	u.quit()
+}
+
+var listening = []supervisor.Phase{supervisor.Listening, supervisor.Challenged, supervisor.Sidecars, supervisor.Ready}
+
+func suppressed(r supervisor.Reason) bool { return r.Code == supervisor.ReasonSafeMode }
+
+// blockScript makes a gateway block its event loop once, when a file contains its process
+// id.
+const blockScript = `
+const fs = require("node:fs");
+const trigger = %q;
+if (require("node:worker_threads").isMainThread) {
+	setInterval(() => {
+		if (!fs.existsSync(trigger) || fs.readFileSync(trigger, "utf8") !== String(process.pid)) return;
+		fs.unlinkSync(trigger);
+		for (const end = Date.now() + %d * 1000; Date.now() < end;);
+	}, 200).unref();
+}
+`
+
+// TestF2_BlockedEventLoop: a gateway that is busy for longer than an idle one may be silent
+// is not restarted.
+func TestF2_BlockedEventLoop(t *testing.T) {
+	long(t)
+	const busy = 130 // seconds; the third heartbeat is missed after 102 to 104, a restart would follow within 10
+	u := withGateway(t)
+	u.configure("node_options = " + fmt.Sprintf("%q", "--require "+filepath.Join(u.home, "block.cjs")))
+	trigger := filepath.Join(u.home, "block")
+	u.write("block.cjs", fmt.Sprintf(blockScript, trigger, busy))
+	u.run()
+	first := u.until("running", running)
+	u.write("block.new", fmt.Sprint(first.PID))
+	if err := os.Rename(filepath.Join(u.home, "block.new"), trigger); err != nil {
+		t.Fatal(err)
+	}
+	undisturbed := func(s supervisor.Status) {
+		if !running(s) || s.PID != first.PID || s.Launches != first.Launches || len(s.Incidents) != 0 {
+			t.Fatalf("while it was busy: %+v", s)
+		}
+	}
+	said := u.until("too busy to answer", func(s supervisor.Status) bool {
+		undisturbed(s)
+		return slices.ContainsFunc(s.Health.Reasons, func(r supervisor.Reason) bool { return r.Code == supervisor.ReasonBusy })
+	})
+	if said.Health.Level != supervisor.Degraded {
+		t.Errorf("while it was busy: %+v", said.Health)
+	}
+	u.until("healthy again", func(s supervisor.Status) bool {
+		undisturbed(s)
+		return s.Health.Level == supervisor.Healthy
+	})
+	u.quit()
+}
+
+// TestG2_RestartedBySomebodyElse: a restart in place that we did not order keeps the
+// process, starts no new one and is not a failure.
+func TestG2_RestartedBySomebodyElse(t *testing.T) {
+	long(t)
+	u := withGateway(t)
+	u.run()
+	first := u.until("running", running)
+	launches := first.Launches
+	for name, restart := range map[string]func() error{
+		"over the protocol": func() error {
+			return u.session().Call(t.Context(), "gateway.restart.request", map[string]any{"reason": "somebody else"}, nil)
+		},
+		"by its signal": func() error { return syscall.Kill(first.PID, syscall.SIGUSR2) }, // measured, OpenClaw 2026.9.6
+	} {
+		launches++
+		if err := restart(); err != nil {
+			t.Fatal(name, err)
+		}
+		s := u.until("reconnecting", func(s supervisor.Status) bool {
+			return s.State == supervisor.Reconnecting || s.Launches == launches
+		})
+		if s.State == supervisor.Reconnecting && (s.Cause.Code != supervisor.InPlaceRestart || s.PID != first.PID) {
+			t.Errorf("%s: %+v", name, s)
+		}
+		s = u.until("running again", func(s supervisor.Status) bool { return running(s) && s.Launches == launches })
+		if s.PID != first.PID || s.Attempts != 0 || len(s.Incidents) != 0 {
+			t.Errorf("%s: %+v", name, s)
+		}
+		if g := outside.Gateways(u.home); !slices.Equal(g, []int{first.PID}) {
+			t.Errorf("%s: the gateways are %v, not only %d", name, g, first.PID)
+		}
+	}
+	u.quit()
+}
