@@ -1,7 +1,8 @@
 #!/bin/sh
 # desktops.sh: shows the icon, its menu and its notifications in a whole desktop (GNOME
-# with AppIndicator) and reads from its screen what a person would; see TestL1_Desktops in tray/desktops_linux_test.go. The pictures go to
-# build/screenshots. `make desktops` puts a suitable Go into the PATH for this.
+# with AppIndicator) and reads from its screen what a person would; see TestL1_Desktops in
+# tray/desktops_linux_test.go. The pictures go to build/screenshots. `make desktops` puts a
+# suitable Go into the PATH for this.
 #
 # The desktop is in a Debian of its own, in ~/.cache/clawtray-test/desktops, so that this
 # machine is not filled with it. It is made once, from where this machine's apt
@@ -12,6 +13,7 @@ set -eu
 
 cd "$(dirname -- "$0")/.."
 . packaging/progress.sh
+. packaging/linux/debian.sh
 
 desktops='gnome'
 # packages DESKTOP prints what a desktop needs.
@@ -61,15 +63,11 @@ mounts() {
   done
 }
 
-# debian makes $root.
-debian() {
+# with_desktops makes $root.
+with_desktops() {
   new=$root.new
   rm -rf --one-file-system "$root" "$new"
-  suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-  # apt fills in these words, not the shell.
-  # shellcheck disable=SC2016
-  mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' | sed -n "s/^$suite main //p" | head -n 1)
-  debootstrap --variant=minbase "$suite" "$new" "$mirror" >"$root.log" 2>&1 || return 1
+  debian "$new" >"$root.log" 2>&1 || return 1
   mounts "$new" || return 1
   # Nothing is started, and nobody reads manuals there.
   printf '#!/bin/sh\nexit 101\n' >"$new/usr/sbin/policy-rc.d"
@@ -97,7 +95,7 @@ debian() {
 
 if [ "$(cat "$root/etc/desktops-wanted" 2>/dev/null || true)" != "$wanted" ]; then
   section "a Debian with GNOME, once: 1.1 GB"
-  debian || {
+  with_desktops || {
     tail -n 20 "$root.log" >&2
     leave_out "the packages cannot be had"
   }
@@ -111,7 +109,7 @@ for d in $desktops; do
 done
 
 section "the tray in $found"
-CGO_ENABLED=0 go test -c -o build/tray.test ./tray
+CGO_ENABLED=0 go test -c -tags desktops -o build/tray.test ./tray
 mounts "$root"
 mkdir -p "$root/srv/tray" "$root/srv/build/screenshots" "$root/srv/packaging/linux" build/screenshots
 cp -R build/tray.test tray/testdata "$root/srv/tray/"

@@ -43,6 +43,8 @@ done
 
 echo "the manual's generator"
 go vet -tags man ./tray/commands
+echo "the tests in whole desktops"
+go vet -tags desktops ./tray
 
 section "types of the darwin files that need cgo"
 go run ./packaging/macos/typecheck

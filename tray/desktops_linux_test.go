@@ -1,3 +1,5 @@
+//go:build desktops
+
 package tray
 
 import (
@@ -29,6 +31,12 @@ type wholeDesktop struct {
 	started func(*testing.T, *desktop) // waits for what the tray does not wait for
 }
 
+// whole is a whole desktop, with somebody who reads its screen.
+type whole struct {
+	*desktop
+	reader *screenReader
+}
+
 var wholeDesktops = map[string]wholeDesktop{
 	"gnome": {current: "GNOME", button: "1", started: leaveOverview},
 }
@@ -39,7 +47,7 @@ var wholeDesktops = map[string]wholeDesktop{
 func TestL1_Desktops(t *testing.T) {
 	names := strings.Fields(os.Getenv(desktopsEnv))
 	if len(names) == 0 {
-		t.Skip("make desktops runs it, in a Debian with these desktops")
+		t.Fatal("run make desktops, which makes a Debian with these desktops")
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +64,7 @@ func TestL1_Desktops(t *testing.T) {
 }
 
 // startWhole starts a desktop with a screen reader.
-func startWhole(t *testing.T, name string, w wholeDesktop) *desktop {
+func startWhole(t *testing.T, name string, w wholeDesktop) *whole {
 	d := &desktop{t: t}
 	d.startX(wholeWidth, wholeHeight)
 	home, runtime := t.TempDir(), t.TempDir()
@@ -65,7 +73,7 @@ func startWhole(t *testing.T, name string, w wholeDesktop) *desktop {
 	}
 	session := []string{"DISPLAY=" + d.display, "PATH=" + os.Getenv("PATH"), "HOME=" + home, "LANG=C.UTF-8", "XDG_RUNTIME_DIR=" + runtime}
 	d.bus = startBusWith(t, session)
-	d.startReader()
+	reader := startReader(d)
 	appears := d.bus.watchName("org.kde.StatusNotifierWatcher")
 	cmd := exec.Command(filepath.Join("..", "packaging", "linux", "hosts", name+".sh"), home)
 	cmd.Env = append(session, "DBUS_SESSION_BUS_ADDRESS="+d.bus.addr)
@@ -74,7 +82,7 @@ func startWhole(t *testing.T, name string, w wholeDesktop) *desktop {
 	if w.started != nil {
 		w.started(t, d)
 	}
-	return d
+	return &whole{d, reader}
 }
 
 // leaveOverview waits for the overview that GNOME starts with, and leaves it.
@@ -97,7 +105,7 @@ func leaveOverview(t *testing.T, d *desktop) {
 }
 
 // scenes shows the tray in one language, from running to its end.
-func (d *desktop) scenes(name string, w wholeDesktop, language string) {
+func (d *whole) scenes(name string, w wholeDesktop, language string) {
 	d.t.Helper()
 	set := Settings{Language: language, Buttons: true}
 	s := running()

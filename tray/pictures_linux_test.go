@@ -97,7 +97,6 @@ type desktop struct {
 	t       testing.TB
 	display string
 	bus     *bus
-	reader  *screenReader // in whole desktops
 }
 
 func startDesktop(t testing.TB, script string, env ...string) *desktop {

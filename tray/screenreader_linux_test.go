@@ -1,3 +1,5 @@
+//go:build desktops
+
 package tray
 
 import (
@@ -31,7 +33,7 @@ type sight struct {
 }
 
 // startReader makes programs that start after it tell what they show.
-func (d *desktop) startReader() {
+func startReader(d *desktop) *screenReader {
 	d.t.Helper()
 	session := d.bus.connect().Object("org.a11y.Bus", "/org/a11y/bus")
 	var address string
@@ -46,7 +48,7 @@ func (d *desktop) startReader() {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(func() { conn.Close() })
-	d.reader = &screenReader{d, conn}
+	return &screenReader{d, conn}
 }
 
 // look returns all that is on the screen. What goes away meanwhile is left out.

@@ -6,6 +6,8 @@
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+# shellcheck source=packaging/linux/debian.sh
+. "$here/debian.sh"
 repository=$1 runtime=$2 port=$3
 # The Debian is created once; each run unpacks a new copy.
 base=${XDG_CACHE_HOME:-$HOME/.cache}/clawtray-test/debian.tar
@@ -13,20 +15,16 @@ work=$(mktemp -d /var/tmp/clawtray-root-XXXXXX)
 trap 'rm -rf --one-file-system "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# debian creates $base, with the suite and the mirror that this machine uses.
-debian() {
-  suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-  # apt replaces these words, not the shell.
-  # shellcheck disable=SC2016
-  mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' | sed -n "s/^$suite main //p" | head -n 1)
+# archive creates $base.
+archive() {
   mkdir -p "$(dirname "$base")"
-  debootstrap --variant=minbase --include=dbus,procps "$suite" "$work/new" "$mirror"
+  debian "$work/new" --include=dbus,procps
   tar -C "$work/new" --one-file-system --exclude=./var/cache/apt/archives/*.deb -cf "$work/debian.tar" .
   mv "$work/debian.tar" "$base"
   rm -rf --one-file-system "$work/new"
 }
 
-[ -f "$base" ] || debian
+[ -f "$base" ] || archive
 root=$work/root
 mkdir "$root"
 tar -C "$root" -xpf "$base"
