@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs a whole life of a gateway with each OpenClaw that clawtray supports. `make
-# test-matrix` builds the program and the PATH for this.
+# Runs a whole life of a gateway with each OpenClaw that clawtray supports, and all users'
+# configurations with the oldest one. `make test-matrix` builds the program and the PATH for
+# this.
 set -eu
 
 cd "$(dirname -- "$0")/.."
@@ -11,5 +12,5 @@ section "runtimes"
 runtimes
 
 section "matrix"
-go test -run '^TestMatrix$' -count 1 -timeout 20m -v ./tray/commands
+go test -run '^(TestMatrix|TestXU_RealConfigurationsOfOldVersions)$' -count 1 -timeout 40m -v ./tray/commands -every-row
 section_end
