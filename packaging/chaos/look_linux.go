@@ -194,6 +194,8 @@ func (h *house) rest(ctx context.Context, f fault, r *result) (s supervisor.Stat
 		case s.State == supervisor.Running:
 			wrong = h.wrongAtRest()
 			return len(wrong) == 0
+		case s.State == supervisor.Stopped && s.Cause.Code == "":
+			return false // clawtray has just started, and starts the gateway after its icon
 		case s.State == supervisor.Failed, s.State == supervisor.Stopped && s.Phase == supervisor.Idle:
 			if wrong = h.wrongAtRest(); len(wrong) > 0 || s.Seq != h.newest().Seq {
 				return false
