@@ -1,11 +1,11 @@
 #!/bin/sh
-# desktops.sh: shows the icon, its menu and its notifications in a whole desktop (GNOME
-# with AppIndicator) and reads from its screen what a person would; see TestL1_Desktops in
+# desktops.sh: shows the icon, its menu and its notifications in whole desktops (GNOME with
+# AppIndicator, and KDE Plasma) and reads what they show; see TestL1_Desktops in
 # tray/desktops_linux_test.go. The pictures go to build/screenshots. `make desktops` puts a
 # suitable Go into the PATH for this.
 #
-# The desktop is in a Debian of its own, in ~/.cache/clawtray-test/desktops, so that this
-# machine is not filled with it. It is made once, from where this machine's apt
+# The desktops are in a Debian of their own, in ~/.cache/clawtray-test/desktops, so that this
+# machine is not filled with them. It is made once, from where this machine's apt
 # gets its packages; remove the folder to make it again. Only root can make and use it.
 # With CI set it is a failure when that does not work, but not when the distribution has
 # no such desktop.
@@ -15,17 +15,18 @@ cd "$(dirname -- "$0")/.."
 . packaging/progress.sh
 . packaging/linux/debian.sh
 
-desktops='gnome'
+desktops='gnome kde'
 # packages DESKTOP prints what a desktop needs.
 packages() {
   case $1 in
     gnome) echo gnome-shell gnome-shell-extension-appindicator gjs ;;
+    kde) echo plasma-desktop kwin-x11 ;;
     all) echo dbus dbus-x11 at-spi2-core xvfb xdotool imagemagick fonts-noto-core fonts-wqy-microhei librsvg2-common ;;
   esac
 }
 
 leave_out() {
-  echo "GNOME is left out: $1" >&2
+  echo "GNOME and KDE are left out: $1" >&2
   [ -z "${CI:-}" ] || exit 1
   exit 0
 }
@@ -94,7 +95,7 @@ with_desktops() {
 }
 
 if [ "$(cat "$root/etc/desktops-wanted" 2>/dev/null || true)" != "$wanted" ]; then
-  section "a Debian with GNOME, once: 1.1 GB"
+  section "a Debian with GNOME and KDE, once: 2 GB"
   with_desktops || {
     tail -n 20 "$root.log" >&2
     leave_out "the packages cannot be had"

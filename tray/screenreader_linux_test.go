@@ -32,8 +32,8 @@ type sight struct {
 	text string
 }
 
-// startReader makes programs that start after it tell what they show.
-func startReader(d *desktop) *screenReader {
+// startScreenReader makes programs that start after it tell what they show.
+func startScreenReader(d *desktop) reader {
 	d.t.Helper()
 	session := d.bus.connect().Object("org.a11y.Bus", "/org/a11y/bus")
 	var address string
@@ -112,16 +112,20 @@ func (r *screenReader) until(texts ...string) []sight {
 	return nil
 }
 
-// untilGone waits until a text is not on the screen.
-func (r *screenReader) untilGone(text string) {
+func (r *screenReader) untilMenu(entries []string) { r.d.t.Helper(); r.until(entries...) }
+
+func (r *screenReader) untilToast(toast Toast) {
 	r.d.t.Helper()
-	for deadline := time.Now().Add(3 * patience); time.Now().Before(deadline); {
-		if !slices.ContainsFunc(r.look(), func(s sight) bool { return oneSpace(s.text) == oneSpace(text) }) {
-			return
-		}
+	texts := toast.lines()
+	for _, b := range toast.Buttons {
+		texts = append(texts, b.Title)
 	}
-	r.d.save("failed", r.d.shot())
-	r.d.t.Fatalf("still on the screen (see failed.png): %q", text)
+	r.until(texts...)
+}
+
+func (r *screenReader) button(toast Toast, n int) image.Point {
+	r.d.t.Helper()
+	return r.middle(r.until(toast.Buttons[n].Title)[0])
 }
 
 // middle is where a thing is on the screen.
