@@ -51,7 +51,7 @@ test: ## vet and the tests: 10 minutes on a fresh machine, 4 after that
 check: build ## all the rest: six platforms, old versions, panels, wine; 30 minutes
 	@$(SCRIPT)check.sh
 
-desktops: ## the tray in GNOME and KDE, with pictures in build/screenshots; as root
+desktops: ## the tray in GNOME, KDE and sway, with pictures in build/screenshots; as root
 	@sh packaging/packages.sh desktops
 	@$(SCRIPT)desktops.sh
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # desktops.sh: shows the icon, its menu and its notifications in whole desktops (GNOME with
-# AppIndicator, and KDE Plasma) and reads what they show; see TestL1_Desktops in
-# tray/desktops_linux_test.go. The pictures go to build/screenshots. `make desktops` puts a
-# suitable Go into the PATH for this.
+# AppIndicator, KDE Plasma, and sway with waybar and swaync) and reads what they show; see
+# TestL1_Desktops in tray/desktops_linux_test.go. The pictures go to build/screenshots.
+# `make desktops` puts a suitable Go into the PATH for this.
 #
 # The desktops are in a Debian of their own, in ~/.cache/clawtray-test/desktops, so that this
 # machine is not filled with them. It is made once, from where this machine's apt
@@ -15,18 +15,19 @@ cd "$(dirname -- "$0")/.."
 . packaging/progress.sh
 . packaging/linux/debian.sh
 
-desktops='gnome kde'
+desktops='gnome kde sway'
 # packages DESKTOP prints what a desktop needs.
 packages() {
   case $1 in
     gnome) echo gnome-shell gnome-shell-extension-appindicator gjs ;;
     kde) echo plasma-desktop kwin-x11 ;;
+    sway) echo sway waybar sway-notification-center ;;
     all) echo dbus dbus-x11 at-spi2-core xvfb xdotool imagemagick fonts-noto-core fonts-wqy-microhei librsvg2-common ;;
   esac
 }
 
 leave_out() {
-  echo "GNOME and KDE are left out: $1" >&2
+  echo "GNOME, KDE and sway are left out: $1" >&2
   [ -z "${CI:-}" ] || exit 1
   exit 0
 }
@@ -70,10 +71,11 @@ with_desktops() {
   rm -rf --one-file-system "$root" "$new"
   debian "$new" >"$root.log" 2>&1 || return 1
   mounts "$new" || return 1
-  # Nothing is started, and nobody reads manuals there.
+  # Nothing is started, nobody reads manuals there, and the bus of another desktop must not
+  # start the notification server of sway.
   printf '#!/bin/sh\nexit 101\n' >"$new/usr/sbin/policy-rc.d"
   chmod 755 "$new/usr/sbin/policy-rc.d"
-  printf 'path-exclude=/usr/share/%s/*\n' doc man help >"$new/etc/dpkg/dpkg.cfg.d/lean"
+  printf 'path-exclude=/usr/share/%s\n' 'doc/*' 'man/*' 'help/*' 'dbus-1/services/*swaync*' >"$new/etc/dpkg/dpkg.cfg.d/lean"
   into apt-get update >>"$root.log" 2>&1 || return 1
   # shellcheck disable=SC2046
   into apt-get install -y --no-install-recommends $(packages all) >>"$root.log" 2>&1 || return 1
@@ -95,7 +97,7 @@ with_desktops() {
 }
 
 if [ "$(cat "$root/etc/desktops-wanted" 2>/dev/null || true)" != "$wanted" ]; then
-  section "a Debian with GNOME and KDE, once: 2 GB"
+  section "a Debian with GNOME, KDE and sway, once: 2 GB"
   with_desktops || {
     tail -n 20 "$root.log" >&2
     leave_out "the packages cannot be had"

@@ -82,7 +82,7 @@ func TestL1_DesktopsAreNotSkippedSilently(t *testing.T) {
 		if err != nil && cmd.ProcessState == nil {
 			t.Fatal(err)
 		}
-		if !strings.HasPrefix(string(out), "GNOME and KDE are left out: ") || cmd.ProcessState.ExitCode() != want {
+		if !strings.HasPrefix(string(out), "GNOME, KDE and sway are left out: ") || cmd.ProcessState.ExitCode() != want {
 			t.Errorf("CI=%s: exit %d\n%s", ci, cmd.ProcessState.ExitCode(), out)
 		}
 	}

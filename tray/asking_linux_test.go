@@ -45,9 +45,9 @@ func (f *fakeRequests) WatchRequests(ctx context.Context) iter.Seq[[]requests.Re
 }
 
 func (f *fakeRequests) AnswerRequest(_ context.Context, id string, d requests.Decision) (requests.Result, error) {
-	f.tell("%s %s", d, id)
-	f.mu.Lock()
+	f.mu.Lock() // before the test reads the answer and takes the request away
 	defer f.mu.Unlock()
+	f.tell("%s %s", d, id)
 	for _, r := range f.all {
 		if r.ID == id {
 			return map[requests.Decision]requests.Result{requests.Allow: requests.Allowed, requests.Deny: requests.Denied}[d], nil

@@ -16,8 +16,9 @@ import (
 // busReader reads what a desktop shows on the bus, because some desktops tell screen readers
 // nothing. So it knows the texts, but not where they are on the screen.
 type busReader struct {
-	d     *desktop
-	calls chan call
+	d      *desktop
+	calls  chan call
+	colour color.RGBA // of buttons
 }
 
 // call is a call on the bus, with its answer if it wants one.
@@ -26,23 +27,30 @@ type call struct {
 	args, answer []any
 }
 
-// startBusReader becomes a monitor of the bus before there is any call that it has to hear.
-func startBusReader(d *desktop) reader {
-	d.t.Helper()
-	conn := d.bus.connect()
+// readBus is for a desktop whose buttons have a shade of grey.
+func readBus(shade uint8) func(*desktop) reader {
+	return func(d *desktop) reader {
+		r := &busReader{d, make(chan call, 1000), color.RGBA{shade, shade, shade, 0xff}}
+		r.start()
+		return r
+	}
+}
+
+// start makes it a monitor of the bus before there is any call that it has to hear.
+func (r *busReader) start() {
+	r.d.t.Helper()
+	conn := r.d.bus.connect()
 	heard := []string{
 		"type='method_call',interface='" + notificationsName + "',member='Notify'",
-		"type='method_call',interface='com.canonical.dbusmenu',member='Event'",
+		"type='method_call',interface='com.canonical.dbusmenu',member='AboutToShow'",
 		"type='method_return'",
 	}
 	if err := conn.BusObject().Call("org.freedesktop.DBus.Monitoring.BecomeMonitor", 0, heard, uint32(0)).Err; err != nil {
-		d.t.Fatal(err)
+		r.d.t.Fatal(err)
 	}
 	messages := make(chan *dbus.Message, 100000)
 	conn.Eavesdrop(messages)
-	r := &busReader{d, make(chan call, 1000)}
 	go r.pair(messages)
-	return r
 }
 
 // pair finds the answers of calls. It ends with the connection.
@@ -87,12 +95,12 @@ func (r *busReader) until(what string, ok func(call) bool) call {
 	}
 }
 
-// untilMenu waits until the desktop says that the menu is open, and reads the menu as any
+// untilMenu waits until the desktop says that it opens the menu, and reads the menu as any
 // program on the bus can.
 func (r *busReader) untilMenu(entries []string) {
 	r.d.t.Helper()
 	opened := r.until("an open menu", func(c call) bool {
-		return c.name == "Event" && c.args[0] == int32(0) && c.args[1] == "opened"
+		return c.name == "AboutToShow" && c.args[0] == int32(0)
 	})
 	text := r.d.bus.item(opened.to).text()
 	for _, entry := range entries {
@@ -121,17 +129,16 @@ func (r *busReader) untilToast(toast Toast) {
 	})
 }
 
-// button finds the buttons by the colour that they have in KDE's usual theme, Breeze. They
-// are beside each other.
+// button finds the buttons, which are beside each other, by their colour.
 func (r *busReader) button(toast Toast, n int) (at image.Point) {
 	r.d.t.Helper()
 	const narrow = 20
 	r.d.seen("the buttons", func(im *image.RGBA) bool {
-		for y := shown.Min.Y; y < shown.Max.Y; y++ {
+		for y := shown.Max.Y - 1; y >= shown.Min.Y; y-- { // the buttons are at the lower end
 			var buttons []image.Point
 			start := shown.Min.X
 			for x := shown.Min.X; x <= shown.Max.X; x++ {
-				if im.RGBAAt(x, y) == (color.RGBA{0xfc, 0xfc, 0xfc, 0xff}) {
+				if im.RGBAAt(x, y) == r.colour {
 					continue
 				}
 				if x-start > narrow {

@@ -52,7 +52,8 @@ type whole struct {
 
 var wholeDesktops = map[string]wholeDesktop{
 	"gnome": {current: "GNOME", button: "1", reader: startScreenReader, started: leaveOverview},
-	"kde":   {current: "KDE", button: "1", reader: startBusReader, started: untilHost},
+	"kde":   {current: "KDE", button: "1", reader: readBus(0xfc), started: untilReady},
+	"sway":  {current: "sway", button: "3", reader: readBus(0x30), started: untilReady},
 }
 
 // Whole desktops show the menu after a click on the icon, the notification of a request and
@@ -61,9 +62,10 @@ var wholeDesktops = map[string]wholeDesktop{
 // checks that menu and notifications change the screen and go away again.
 //
 // In GNOME a screen reader finds all texts on the screen, and the button. KDE's panel tells
-// screen readers nothing. There the test reads on the bus what the menu has when KDE says
-// that it is open, and which notifications KDE has accepted. It finds the button by its
-// colour. Only the pictures tell whether KDE draws the texts well.
+// screen readers nothing, and in sway they do not learn where something is. There the test
+// reads on the bus what the menu says when the desktop opens it, and which notifications the
+// desktop has accepted. It finds the button by its colour. Only the pictures tell whether
+// the texts are drawn well.
 func TestL1_Desktops(t *testing.T) {
 	names := strings.Fields(os.Getenv(desktopsEnv))
 	if len(names) == 0 {
@@ -124,16 +126,21 @@ func leaveOverview(t *testing.T, d *desktop) {
 	}
 }
 
-// untilHost waits until the panel shows icons.
-func untilHost(t *testing.T, d *desktop) {
-	watcher := d.bus.connect().Object("org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher")
+// untilReady waits until the panel shows icons and somebody shows notifications.
+func untilReady(t *testing.T, d *desktop) {
+	conn := d.bus.connect()
+	watcher := conn.Object("org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher")
 	for deadline := time.Now().Add(3 * patience); ; {
-		v, err := watcher.GetProperty("org.kde.StatusNotifierWatcher.IsStatusNotifierHostRegistered")
-		if err == nil && v.Value() == true {
+		icons, err := watcher.GetProperty("org.kde.StatusNotifierWatcher.IsStatusNotifierHostRegistered")
+		var toasts bool
+		if err == nil {
+			err = conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, notificationsName).Store(&toasts)
+		}
+		if err == nil && icons.Value() == true && toasts {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("no panel shows icons: %v, %v", v, err)
+			t.Fatalf("icons are shown: %v, notifications: %t, %v", icons, toasts, err)
 		}
 	}
 }
