@@ -127,22 +127,15 @@ func leaveOverview(t *testing.T, d *desktop) {
 }
 
 // untilReady waits until the panel shows icons and somebody shows notifications.
-func untilReady(t *testing.T, d *desktop) {
+func untilReady(_ *testing.T, d *desktop) {
 	conn := d.bus.connect()
 	watcher := conn.Object("org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher")
-	for deadline := time.Now().Add(3 * patience); ; {
+	d.seen("a desktop that is ready", func(im *image.RGBA) bool {
 		icons, err := watcher.GetProperty("org.kde.StatusNotifierWatcher.IsStatusNotifierHostRegistered")
 		var toasts bool
-		if err == nil {
-			err = conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, notificationsName).Store(&toasts)
-		}
-		if err == nil && icons.Value() == true && toasts {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("icons are shown: %v, notifications: %t, %v", icons, toasts, err)
-		}
-	}
+		return bare(im) && err == nil && icons.Value() == true &&
+			conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, notificationsName).Store(&toasts) == nil && toasts
+	})
 }
 
 // scenes shows the tray in one language, from running to its end.
