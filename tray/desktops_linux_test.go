@@ -167,10 +167,14 @@ func (d *whole) scenes(name string, w wholeDesktop, language string) {
 	c.ask(asked)
 	toast := askToast(asked, 0, set)
 	d.reader.untilToast(toast)
-	d.save(name+"-2-request", d.seen("the request", covered))
-	d.click(d.reader.button(toast, 1), "1")
-	d.x("mousemove", fmt.Sprint(wholeWidth/4), fmt.Sprint(wholeHeight/2))
+	now := d.seen("the request", covered)
+	d.save(name+"-2-request", now)
+	deny := d.reader.button(toast, 1)
+	d.x("mousemove", fmt.Sprint(deny.X), fmt.Sprint(deny.Y))
+	d.settled(now, &image.Rectangle{deny.Sub(image.Pt(9, 9)), deny.Add(image.Pt(9, 9))}) // the button shows that the mouse is there
+	d.x("click", "1")
 	c.expect("deny id-1")
+	d.x("mousemove", fmt.Sprint(wholeWidth/4), fmt.Sprint(wholeHeight/2))
 	c.ask()
 	d.seen("the end of the request", bare)
 
