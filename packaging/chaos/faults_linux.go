@@ -100,7 +100,7 @@ var faults = deck{
 
 	{name: "proxy cuts", often: 8, who: guest, do: cut, noticed: gone, undisturbed: true},
 	{name: "proxy stalls for 3 s", often: 8, who: guest, do: proxied(outside.Stall, 3*time.Second), undisturbed: true},
-	{name: "proxy stalls until it is noticed", who: guest, do: proxied(outside.Stall, 0), noticed: unwell, undo: proxied(outside.Pass, 0), undisturbed: true, gives: attached},
+	{name: "proxy stalls until it is noticed", who: guest, do: proxied(outside.Stall, 0), noticed: gone, undo: proxied(outside.Pass, 0), undisturbed: true, gives: attached},
 	{name: "proxy delays for 10 s", often: 8, who: guest, do: proxied(outside.Delay, 10*time.Second), undisturbed: true},
 	{name: "proxy corrupts", often: 5, who: guest, do: corrupt, noticed: gone, undo: proxied(outside.Pass, 0), undisturbed: true, gives: attached},
 	{name: "proxy refuses for a while", often: 5, who: guest, do: refuse, noticed: gone, undo: proxied(outside.Pass, 0), undisturbed: true, gives: attached},
@@ -126,9 +126,6 @@ func conflict(_, now supervisor.Status) bool {
 }
 func needsPerson(_, now supervisor.Status) bool { return now.State == supervisor.Failed }
 func drifted(_, now supervisor.Status) bool     { return now.Drift.Invalid }
-func unwell(_, now supervisor.Status) bool {
-	return now.State != supervisor.Running || slices.ContainsFunc(now.Health.Reasons, func(r supervisor.Reason) bool { return r.Code == supervisor.ReasonNotAnswering })
-}
 
 // Faults of the process.
 
