@@ -80,12 +80,18 @@ func (w *wine) installer(t *testing.T) {
 			t.Errorf("what is installed says %q", got)
 		}
 	}
-	run(windows(program), "autostart", "on")
-	w.runKey(t, true)
+	native := local + `\Programs\clawtray\clawtray.exe` // as a person starts it
+	run(native, "autostart", "on")
+	run(native, "--profile", "work", "autostart", "on")
+	w.runKey(t, "clawtray", true)
+	w.runKey(t, "clawtray-work", true)
+	run("reg", "add", wineRun, "/v", "clawtray-elsewhere", "/d", `D:\clawtray.exe`)
 
 	run(windows(filepath.Join(installed, "uninstall.exe")), "/S")
 	w.wait() // the uninstaller removes itself with a copy of itself
-	w.runKey(t, false)
+	w.runKey(t, "clawtray", false)
+	w.runKey(t, "clawtray-work", false)
+	w.runKey(t, "clawtray-elsewhere", true)
 	if out, err := finish(w.command("reg", "query", uninstall)); err == nil {
 		t.Errorf("still in the list of programs:\n%s", out)
 	}
@@ -132,50 +138,21 @@ func (w *wine) desktop(t *testing.T) {
 	go func() { ended <- explorer.Wait() }()
 
 	// There is no OpenClaw, so a person is needed and the icon is red.
-	corner := image.Rect(screenWidth-22, screenHeight-22, screenWidth, screenHeight)
-	open := image.Rect(screenWidth/3, 0, screenWidth, screenHeight-22)
-	icon := func(im *image.RGBA) bool { return count(im, corner, red) > 20 }
-	opened := func(im *image.RGBA) bool { return count(im, open, white) > 1000 }
-	d.seen("the icon", icon)
-	d.x("mousemove", fmt.Sprint(corner.Min.X+12), fmt.Sprint(corner.Min.Y+12))
-	d.save("wine-1-tooltip", d.seen("the tooltip", opened))
+	d.seen("the icon", func(im *image.RGBA) bool { return count(im, wineCorner, red) > 20 })
+	d.x("mousemove", fmt.Sprint(wineCorner.Min.X+12), fmt.Sprint(wineCorner.Min.Y+12))
+	d.save("wine-1-tooltip", d.seen("the tooltip", func(im *image.RGBA) bool { return count(im, wineAbove, white) > 1000 }))
 
 	defer func() {
 		if t.Failed() {
 			d.save("failed", d.shot())
 		}
 	}()
-	// On a busy machine a picture may show a menu whose last rows are not drawn yet. Rows
-	// are counted from the last one, so wait for that one.
-	drawn := func(im *image.RGBA) bool {
-		rows := menuRows(im)
-		return len(rows) > 10 && rows[len(rows)-1].Y > screenHeight-30
-	}
-	// An open menu is not drawn anew, so one that was opened before the result of the last
-	// click arrived is closed and opened again.
-	click := func(name string, fromBottom int, checked bool) {
-		for deadline := time.Now().Add(wineTime); time.Now().Before(deadline); d.x("mousemove", "10", "10", "click", "1") {
-			d.x("mousemove", "10", "10")
-			d.seen("no menu", func(im *image.RGBA) bool { return count(im, open, white) == 0 })
-			d.x("mousemove", fmt.Sprint(corner.Min.X+12), fmt.Sprint(corner.Min.Y+12), "click", "3")
-			menu := d.seen("the menu", drawn)
-			rows := menuRows(menu)
-			row := rows[len(rows)-1-fromBottom]
-			mark := image.Rect(row.X-16, row.Y-8, row.X-4, row.Y+8)
-			if (count(menu, mark, white) < mark.Dx()*mark.Dy()) == checked {
-				d.save(name, menu)
-				d.x("mousemove", fmt.Sprint(row.X), fmt.Sprint(row.Y), "click", "1")
-				return
-			}
-		}
-		t.Fatalf("%s: the row is never checked: %v", name, checked)
-	}
 	const login, quit = 4, 0 // number of the row, from the bottom
-	click("wine-2-menu", login, false)
-	w.runKey(t, true)
-	click("wine-3-menu-checked", login, true)
-	w.runKey(t, false)
-	click("wine-4-menu", quit, false)
+	d.clickRow("wine-2-menu", login, false)
+	w.runKey(t, "clawtray", true)
+	d.clickRow("wine-3-menu-checked", login, true)
+	w.runKey(t, "clawtray", false)
+	d.clickRow("wine-4-menu", quit, false)
 	if err := wait(t, ended, "end", func() string { return "" }); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		t.Errorf("it ended with %v", err)
 	}
@@ -184,18 +161,55 @@ func (w *wine) desktop(t *testing.T) {
 	}
 }
 
-// runKey waits until the program is, or is not, in the registry's list of programs that
-// start at login.
-func (w *wine) runKey(t *testing.T, want bool) {
+// wineCorner is where the icon is, and wineAbove where its tooltip and its menu open.
+var (
+	wineCorner = image.Rect(screenWidth-22, screenHeight-22, screenWidth, screenHeight)
+	wineAbove  = image.Rect(screenWidth/3, 0, screenWidth, screenHeight-22)
+)
+
+// clickRow opens the menu and clicks one of its rows, counted from the last one, when it is
+// checked or not as wanted. Windows does not draw an open menu anew, so one that was opened
+// before the result of the last click arrived is closed and opened again.
+func (d *desktop) clickRow(name string, fromBottom int, checked bool) {
+	d.t.Helper()
+	for deadline := time.Now().Add(wineTime); time.Now().Before(deadline); d.x("mousemove", "10", "10", "click", "1") {
+		d.x("mousemove", "10", "10")
+		d.seen("no menu", func(im *image.RGBA) bool { return count(im, wineAbove, white) == 0 })
+		d.x("mousemove", fmt.Sprint(wineCorner.Min.X+12), fmt.Sprint(wineCorner.Min.Y+12), "click", "3")
+		menu := d.seen("the menu", drawn)
+		rows := menuRows(menu)
+		row := rows[len(rows)-1-fromBottom]
+		mark := image.Rect(row.X-16, row.Y-8, row.X-4, row.Y+8)
+		if (count(menu, mark, white) < mark.Dx()*mark.Dy()) == checked {
+			d.save(name, menu)
+			d.x("mousemove", fmt.Sprint(row.X), fmt.Sprint(row.Y), "click", "1")
+			return
+		}
+	}
+	d.t.Fatalf("%s: the row is never checked: %v", name, checked)
+}
+
+// drawn reports whether the whole menu is drawn. On a busy machine its last rows may be
+// missing in a picture.
+func drawn(im *image.RGBA) bool {
+	rows := menuRows(im)
+	return len(rows) > 10 && rows[len(rows)-1].Y > screenHeight-30
+}
+
+// wineRun is the registry's list of programs that start at login.
+const wineRun = `HKCU\Software\Microsoft\Windows\CurrentVersion\Run`
+
+// runKey waits until an entry that starts the program is, or is not, in this list.
+func (w *wine) runKey(t *testing.T, value string, want bool) {
 	t.Helper()
 	var out []byte
 	for deadline := time.Now().Add(wineTime); time.Now().Before(deadline); {
-		out, _ = finish(w.command("reg", "query", `HKCU\Software\Microsoft\Windows\CurrentVersion\Run`, "/v", "clawtray"))
+		out, _ = finish(w.command("reg", "query", wineRun, "/v", value))
 		if strings.Contains(string(out), "clawtray.exe") == want {
 			return
 		}
 	}
-	t.Fatalf("in the Run key: %v wanted\n%s", want, out)
+	t.Fatalf("%s in the Run key: %v wanted\n%s", value, want, out)
 }
 
 // seen takes pictures until two in a row are equal and ok returns true.

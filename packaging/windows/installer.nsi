@@ -8,6 +8,7 @@ RequestExecutionLevel user
 InstallDir "$LOCALAPPDATA\Programs\clawtray"
 ; An upgrade is installed into the folder of the version before.
 InstallDirRegKey HKCU "Software\Microsoft\Windows\CurrentVersion\Uninstall\clawtray" "InstallLocation"
+!define RUN "Software\Microsoft\Windows\CurrentVersion\Run"
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\clawtray"
 VIProductVersion "${NUMBERS}"
 VIAddVersionKey "ProductName" "clawtray"
@@ -57,7 +58,25 @@ SectionEnd
 Section Uninstall
   nsExec::Exec '"$INSTDIR\clawtray.exe" quit'
   ; Start at login must not outlive the program.
-  DeleteRegValue HKCU "Software\Microsoft\Windows\CurrentVersion\Run" "clawtray"
+  ; Each profile has an entry that starts it at login. Those of another copy of clawtray stay.
+  ; $INSTDIR is no use here: it is the folder as this program was started, perhaps by another path.
+  ReadRegStr $5 HKCU "${UNINSTALL}" "InstallLocation"
+  StrLen $0 "$5\clawtray.exe"
+  StrCpy $1 0
+next:
+  EnumRegValue $2 HKCU "${RUN}" $1
+  StrCmp $2 "" done
+  ReadRegStr $3 HKCU "${RUN}" $2
+  StrCpy $4 $3 $0
+  StrCmp $4 "$5\clawtray.exe" ours
+  StrCpy $4 $3 $0 1 ; behind a quotation mark
+  StrCmp $4 "$5\clawtray.exe" ours
+  IntOp $1 $1 + 1
+  Goto next
+ours:
+  DeleteRegValue HKCU "${RUN}" $2
+  Goto next
+done:
   DeleteRegKey HKCU "${UNINSTALL}"
   Delete "$SMPROGRAMS\clawtray.lnk"
   Delete "$INSTDIR\clawtray.exe"
