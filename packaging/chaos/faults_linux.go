@@ -100,7 +100,7 @@ var faults = deck{
 
 	{name: "proxy cuts", often: 8, who: guest, do: cut, noticed: gone, undisturbed: true},
 	{name: "proxy stalls for 3 s", often: 8, who: guest, do: proxied(outside.Stall, 3*time.Second), undisturbed: true},
-	{name: "proxy stalls until it is noticed", who: guest, do: proxied(outside.Stall, 0), noticed: gone, undo: proxied(outside.Pass, 0), undisturbed: true, gives: attached},
+	{name: "proxy stalls until it is noticed", who: guest, do: proxied(outside.Stall, 0), noticed: unwell, undo: connectAnew, undisturbed: true, gives: attached},
 	{name: "proxy delays for 10 s", often: 8, who: guest, do: proxied(outside.Delay, 10*time.Second), undisturbed: true},
 	{name: "proxy corrupts", often: 5, who: guest, do: corrupt, noticed: gone, undo: proxied(outside.Pass, 0), undisturbed: true, gives: attached},
 	{name: "proxy refuses for a while", often: 5, who: guest, do: refuse, noticed: gone, undo: proxied(outside.Pass, 0), undisturbed: true, gives: attached},
@@ -126,6 +126,10 @@ func conflict(_, now supervisor.Status) bool {
 }
 func needsPerson(_, now supervisor.Status) bool { return now.State == supervisor.Failed }
 func drifted(_, now supervisor.Status) bool     { return now.Drift.Invalid }
+
+func unwell(_, now supervisor.Status) bool {
+	return now.State != supervisor.Running || slices.ContainsFunc(now.Health.Reasons, func(r supervisor.Reason) bool { return r.Code == supervisor.ReasonNotAnswering })
+}
 
 // Faults of the process.
 
@@ -335,6 +339,19 @@ func proxied(m outside.Mode, d time.Duration) func(context.Context, *house) erro
 }
 
 func cut(_ context.Context, h *house) error { h.guest.proxy.Cut(); return nil }
+
+// connectAnew ends a connection that has stalled. The gateway may have given it up, and
+// would end it itself at some later moment.
+func connectAnew(ctx context.Context, h *house) error {
+	from, now := h.mark(), h.newest()
+	h.guest.proxy.Set(outside.Pass)
+	if gone(now, now) {
+		return nil
+	}
+	h.guest.proxy.Cut()
+	_, err := h.until(ctx, from, func(s supervisor.Status) bool { return gone(s, s) })
+	return err
+}
 
 func refuse(_ context.Context, h *house) error {
 	h.guest.proxy.Set(outside.Refuse)
