@@ -17,6 +17,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"clawtray/packaging/needs"
 )
 
 // Two versions of a release, the second newer than the first.
@@ -236,9 +238,7 @@ func (p parcels) formats(t *testing.T) {
 
 // life installs, upgrades, downgrades and removes the .deb in a fresh Debian.
 func (p parcels) life(t *testing.T, repository string) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can make a Debian and log users in; .ci/run is root")
-	}
+	needs.Root(t)
 	need(t, "debootstrap", "unshare")
 	entry := os.Getenv("CLAWTRAY_TEST_OPENCLAW")
 	version, _, found := strings.Cut(entry, "/openclaw/node_modules/")

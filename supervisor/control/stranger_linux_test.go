@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"clawtray/packaging/needs"
 )
 
 // nobody is the user id of the stranger.
@@ -19,9 +21,7 @@ const nobody = 65534
 // each thread, so the rest of the test is still root.
 func asNobody(t *testing.T, f func()) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can play a second user")
-	}
+	needs.Root(t)
 	become := func(uid int) {
 		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), uintptr(uid), ^uintptr(0)); errno != 0 {
 			t.Fatal(errno)

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"clawtray/packaging/needs"
 	"clawtray/supervisor/peer"
 )
 
@@ -58,12 +59,7 @@ func as(t *testing.T, uid uint32, role, addr string) *exec.Cmd {
 // M1: an ordinary user sees which user owns a listener, although the process is hidden. That
 // matters, because the token is sent to a program that counts as ours.
 func TestM1_AListenerOfAnotherUserIsTold(t *testing.T) {
-	if os.Getuid() != 0 {
-		if os.Getenv("CI") != "" && !testing.Short() { // .ci/run runs make check as root, and make test as an ordinary user
-			t.Fatal("only root can play other users")
-		}
-		t.Skip("only root can play other users")
-	}
+	needs.Root(t)
 	const anna, bert = 64001, 64002
 	for addr, reached := range map[string]bool{"127.0.0.1:0": true, "0.0.0.0:0": true, "[::]:0": true, "[::1]:0": true, "127.0.0.2:0": false} {
 		t.Run(addr, func(t *testing.T) {

@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"clawtray/packaging/needs"
 )
 
 // addrVar makes the test binary dial an address instead of testing. It writes one
@@ -100,22 +102,11 @@ func start(t *testing.T, uid int, env ...string) (line func() string) {
 	}
 }
 
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Getuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") == "true" && !testing.Short() { // make test runs as an ordinary user
-		t.Fatal("only root can play other users")
-	}
-	t.Skip("only root can play other users")
-}
-
 const anna, bert = 64001, 64002
 
 // XS1: the user of a program that connects is found out, by root and by ordinary users.
 func TestXS1_OtherUsersAreTold(t *testing.T) {
-	needRoot(t)
+	needs.Root(t)
 	for _, c := range []struct{ server, client int }{{anna, anna}, {anna, bert}, {anna, 0}, {0, anna}, {0, 0}} {
 		served := start(t, c.server, serveVar+"=1")
 		client := start(t, c.client, addrVar+"="+served())()
@@ -136,7 +127,7 @@ func TestXS1_OtherUsersAreTold(t *testing.T) {
 // XS1: many kernels name root as the user of a socket that its program has closed. Another
 // user who connects and closes at once must not count as root.
 func TestXS1_AClosedSocketIsNobodys(t *testing.T) {
-	needRoot(t)
+	needs.Root(t)
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

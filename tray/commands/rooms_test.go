@@ -44,6 +44,7 @@ var rooms = map[string][]string{
 	// Helpers for tests, which no program imports.
 	"rpc/gatewaytest":            {"rpc", "rpc/redact"},
 	"supervisor/supervisortest":  {"supervisor", "supervisor/machine", "supervisor/openclaw"},
+	"packaging/needs":            {},
 	"packaging/outside":          {"supervisor/openclaw"},
 	"supervisor/words/wordstest": {},
 
@@ -72,7 +73,7 @@ var testsAlso = map[string][]string{
 	"tray/commands":     {"rpc"},
 }
 
-var testHelpers = []string{"rpc/gatewaytest", "supervisor/supervisortest", "packaging/outside", "supervisor/words/wordstest"}
+var testHelpers = []string{"rpc/gatewaytest", "supervisor/supervisortest", "packaging/needs", "packaging/outside", "supervisor/words/wordstest"}
 
 // libraries lists the libraries that only some packages may import.
 var libraries = map[string][]string{

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"clawtray/packaging/needs"
 )
 
 // somebody is the user id of another user.
@@ -13,9 +15,7 @@ const somebody = 65534
 // TestXS11_RootWithAUsersHome: `sudo clawtray` where sudo keeps HOME. Files of root in that
 // home would make clawtray unusable for the user.
 func TestXS11_RootWithAUsersHome(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can be root in somebody's home")
-	}
+	needs.Root(t)
 	u := newUser(t, "")
 	if err := os.Chown(u.home, somebody, somebody); err != nil {
 		t.Fatal(err)
@@ -37,9 +37,7 @@ func TestXS11_RootWithAUsersHome(t *testing.T) {
 // TestXS4_AStrangersFolders: another user who owns clawtray's folders could decide what
 // clawtray runs.
 func TestXS4_AStrangersFolders(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can make folders of another user")
-	}
+	needs.Root(t)
 	for _, variable := range []string{"XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"} {
 		u := newUser(t, "")
 		theirs := filepath.Join(u.home, "theirs")

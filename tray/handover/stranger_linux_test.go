@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"clawtray/packaging/needs"
 )
 
 // strangerVar makes the test binary act as another user of the machine.
@@ -70,12 +72,7 @@ func fetch(method, link string) string {
 // XS1: another user reads the link in the opener's arguments and requests it first. That
 // user gets nothing, and the user's own browser still gets the address.
 func TestXS1_AStrangerIsRefused(t *testing.T) {
-	if os.Getuid() != 0 {
-		if os.Getenv("CI") == "true" && !testing.Short() { // not in make test, which runs as an ordinary user
-			t.Fatal("only root can play other users")
-		}
-		t.Skip("only root can play other users")
-	}
+	needs.Root(t)
 	link, ended := opening(t, Known(secret))
 	// A slow browser that has the link in its arguments.
 	slow := exec.Command("sh", "-c", "read x; :", "browser", link)
