@@ -170,11 +170,11 @@ func (d *whole) scenes(name string, w wholeDesktop, language string) {
 	now := d.seen("the request", covered)
 	d.save(name+"-2-request", now)
 	deny := d.reader.button(toast, 1)
-	d.x("mousemove", fmt.Sprint(deny.X), fmt.Sprint(deny.Y))
+	d.point(deny)
 	d.settled(now, &image.Rectangle{deny.Sub(image.Pt(9, 9)), deny.Add(image.Pt(9, 9))}) // the button shows that the mouse is there
 	d.x("click", "1")
 	c.expect("deny id-1")
-	d.x("mousemove", fmt.Sprint(wholeWidth/4), fmt.Sprint(wholeHeight/2))
+	d.point(image.Pt(wholeWidth/4, wholeHeight/2))
 	c.ask()
 	d.seen("the end of the request", bare)
 
@@ -215,10 +215,4 @@ func middle(r image.Rectangle) image.Point { return r.Min.Add(r.Max).Div(2) }
 // lines are the texts of a notification above its buttons.
 func (t Toast) lines() []string {
 	return slices.AppendSeq([]string{t.Title}, strings.Lines(strings.Trim(t.Asked+"\n"+t.Body, "\n")))
-}
-
-// click clicks with the mouse.
-func (d *desktop) click(at image.Point, button string) {
-	d.t.Helper()
-	d.x("mousemove", fmt.Sprint(at.X), fmt.Sprint(at.Y), "click", button)
 }

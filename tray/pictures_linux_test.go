@@ -60,7 +60,7 @@ func TestL1_Pictures(t *testing.T) {
 			now := d.settled(empty, d.iconArea())
 			d.save(panel.name+"-1-icon", now)
 
-			d.x("mousemove", fmt.Sprint(screenWidth-20), fmt.Sprint(screenHeight-panelHeight/2))
+			d.point(image.Pt(screenWidth-20, screenHeight-panelHeight/2))
 			tip := d.settled(now, d.aboveArea())
 			d.save(panel.name+"-2-tooltip", tip)
 			d.x("click", panel.button)
@@ -72,7 +72,7 @@ func TestL1_Pictures(t *testing.T) {
 			d.save(panel.name+"-4-submenu", d.settled(menu, d.aboveArea()))
 			d.x("key", "Escape")
 			d.x("key", "Escape")
-			d.x("mousemove", "10", "10")
+			d.point(image.Pt(10, 10))
 			now = d.settled(menu, d.aboveArea())
 
 			var strip []image.Image
@@ -179,6 +179,18 @@ func (d *desktop) x(args ...string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		d.t.Fatalf("xdotool %v: %v\n%s", args, err, out)
 	}
+}
+
+// point moves the mouse.
+func (d *desktop) point(at image.Point) {
+	d.t.Helper()
+	d.x("mousemove", fmt.Sprint(at.X), fmt.Sprint(at.Y))
+}
+
+// click moves the mouse and clicks.
+func (d *desktop) click(at image.Point, button string) {
+	d.t.Helper()
+	d.x("mousemove", fmt.Sprint(at.X), fmt.Sprint(at.Y), "click", button)
 }
 
 func (d *desktop) shot() *image.RGBA {

@@ -139,7 +139,7 @@ func (w *wine) desktop(t *testing.T) {
 
 	// There is no OpenClaw, so a person is needed and the icon is red.
 	d.seen("the icon", func(im *image.RGBA) bool { return count(im, wineCorner, red) > 20 })
-	d.x("mousemove", fmt.Sprint(wineCorner.Min.X+12), fmt.Sprint(wineCorner.Min.Y+12))
+	d.point(wineCorner.Min.Add(image.Pt(12, 12)))
 	d.save("wine-1-tooltip", d.seen("the tooltip", func(im *image.RGBA) bool { return count(im, wineAbove, white) > 1000 }))
 
 	defer func() {
@@ -172,17 +172,17 @@ var (
 // before the result of the last click arrived is closed and opened again.
 func (d *desktop) clickRow(name string, fromBottom int, checked bool) {
 	d.t.Helper()
-	for deadline := time.Now().Add(wineTime); time.Now().Before(deadline); d.x("mousemove", "10", "10", "click", "1") {
-		d.x("mousemove", "10", "10")
+	for deadline := time.Now().Add(wineTime); time.Now().Before(deadline); d.click(image.Pt(10, 10), "1") {
+		d.point(image.Pt(10, 10))
 		d.seen("no menu", func(im *image.RGBA) bool { return count(im, wineAbove, white) == 0 })
-		d.x("mousemove", fmt.Sprint(wineCorner.Min.X+12), fmt.Sprint(wineCorner.Min.Y+12), "click", "3")
+		d.click(wineCorner.Min.Add(image.Pt(12, 12)), "3")
 		menu := d.seen("the menu", drawn)
 		rows := menuRows(menu)
 		row := rows[len(rows)-1-fromBottom]
 		mark := image.Rect(row.X-16, row.Y-8, row.X-4, row.Y+8)
 		if (count(menu, mark, white) < mark.Dx()*mark.Dy()) == checked {
 			d.save(name, menu)
-			d.x("mousemove", fmt.Sprint(row.X), fmt.Sprint(row.Y), "click", "1")
+			d.click(row, "1")
 			return
 		}
 	}
