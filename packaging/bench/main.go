@@ -74,8 +74,13 @@ func main() {
 			log.Fatalf("%s: %v", name, err)
 		}
 		rows = append(rows, more...)
+		if *to != "" {
+			if err := write(rows, *to); err != nil { // after each part, because the next may take half an hour
+				log.Fatal(err)
+			}
+		}
 	}
-	if err := write(rows, *to); err != nil {
+	if err := figures.Table(os.Stdout, rows); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -91,10 +96,8 @@ func printed(ctx context.Context, argv ...string) ([]figures.Row, error) {
 	return figures.Read(bytes.NewReader(out))
 }
 
+// write makes figures.md and chart.svg in a folder.
 func write(rows []figures.Row, to string) error {
-	if err := figures.Table(os.Stdout, rows); err != nil || to == "" {
-		return err
-	}
 	var page, chart bytes.Buffer
 	fmt.Fprintf(&page, "# Figures\n\nMeasured on %s with `make bench`, commit %s, %s.\n\n![chart](chart.svg)\n", time.Now().Format(time.DateOnly), os.Getenv("COMMIT"), machine())
 	if err := figures.Markdown(&page, rows); err != nil {
