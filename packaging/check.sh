@@ -8,7 +8,7 @@ cd "$(dirname -- "$0")/.."
 . packaging/progress.sh
 . packaging/runtime.sh
 
-echo "make check takes about half an hour when it has run before; it keeps three real OpenClaw (850 MB each) and a Debian with desktops (2 GB) in ~/.cache/clawtray-test. Beside it there is make chaos."
+echo "make check takes about 20 minutes when it has run before; it keeps three real OpenClaw (850 MB each) and a Debian with desktops (2 GB) in ~/.cache/clawtray-test. Beside it there is make chaos."
 [ "$(id -u)" = 0 ] || echo "Left out, because only root can play other users: who owns a port (TestM1_AListenerOfAnotherUserIsTold), the life of the .deb in a fresh Debian (TestI18_Parcels/Life), and whole desktops."
 
 sh packaging/packages.sh test check lint
@@ -19,9 +19,9 @@ runtimes
 sh packaging/lint.sh
 
 # Without the race detector, as users run the program, and without -short, so that each long
-# part runs here.
+# part runs here. What is left out starts real gateways, and make test does the same with them.
 section "go test, all of it"
-go test -shuffle=on -timeout 50m ./...
+go test -shuffle=on -timeout 50m -skip '^(TestFirstLight|TestM3_OurDeath|TestL7_CommandsOfTheMenu|TestN1_.*|TestN4_DoctorWithAndWithoutAClawtray|TestB7_BrokenConfiguration|TestC4_StopDuringARun)$' ./...
 section_end
 
 [ "$(id -u)" != 0 ] || sh packaging/desktops.sh

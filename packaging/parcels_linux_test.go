@@ -36,7 +36,7 @@ func TestI18_Parcels(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes two releases; make check runs it")
 	}
-	need(t, "make", "git", "dpkg-deb", "lintian", "appstreamcli", "desktop-file-validate", "systemd-analyze", "gpg", "apt-ftparchive", "createrepo_c")
+	needs.Tools(t, "make", "git", "dpkg-deb", "lintian", "appstreamcli", "desktop-file-validate", "systemd-analyze", "gpg", "apt-ftparchive", "createrepo_c")
 	p := parcels{dir: t.TempDir()}
 	p.env = append(clean(os.Environ()), "GNUPGHOME="+filepath.Join(p.dir, "gnupg"))
 	if err := os.Mkdir(filepath.Join(p.dir, "gnupg"), 0o700); err != nil {
@@ -101,19 +101,6 @@ func (p parcels) run(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// need skips the test when a tool is missing; in CI the test fails.
-func need(t *testing.T, tools ...string) {
-	t.Helper()
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-	}
-}
-
 // lintian runs Debian's own checker of packages. lintian-overrides lists what it may
 // report, with the reasons.
 func (p parcels) lintian(t *testing.T) {
@@ -143,7 +130,7 @@ func (p parcels) metadata(t *testing.T) {
 // systemd turns the entry that starts clawtray at login into a unit, and checks that.
 func (p parcels) systemd(t *testing.T) {
 	const generator = "/usr/lib/systemd/user-generators/systemd-xdg-autostart-generator"
-	need(t, generator)
+	needs.Tools(t, generator)
 	config, units := filepath.Join(t.TempDir(), "config"), t.TempDir()
 	if err := os.MkdirAll(config, 0o755); err != nil {
 		t.Fatal(err)
@@ -218,7 +205,7 @@ func (p parcels) bill(t *testing.T) {
 
 // formats checks the packages that cannot be installed on this machine.
 func (p parcels) formats(t *testing.T) {
-	need(t, "rpm", "zstd")
+	needs.Tools(t, "rpm", "zstd")
 	if got := p.run(t, "rpm", "--query", "--recommends", "--package", p.parcel(newer, "rpm")); !strings.Contains(got, "xdg-utils") {
 		t.Errorf("the .rpm recommends %s", got)
 	}
@@ -239,7 +226,7 @@ func (p parcels) formats(t *testing.T) {
 // life installs, upgrades, downgrades and removes the .deb in a fresh Debian.
 func (p parcels) life(t *testing.T, repository string) {
 	needs.Root(t)
-	need(t, "debootstrap", "unshare")
+	needs.Tools(t, "debootstrap", "unshare")
 	entry := os.Getenv("CLAWTRAY_TEST_OPENCLAW")
 	version, _, found := strings.Cut(entry, "/openclaw/node_modules/")
 	if !found {

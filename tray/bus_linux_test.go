@@ -7,12 +7,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"clawtray/packaging/needs"
+	"clawtray/packaging/outside"
 	"clawtray/supervisor"
 
 	"github.com/godbus/dbus/v5"
@@ -21,21 +22,6 @@ import (
 
 // patience is how long a test waits for something. It only matters when the test fails.
 const patience = time.Minute
-
-// needTool checks for a tool. Without it, the test fails in CI and is skipped elsewhere,
-// with the way to get the tool.
-func needTool(t testing.TB, names ...string) {
-	t.Helper()
-	for _, name := range names {
-		if _, err := exec.LookPath(name); err == nil {
-			continue
-		}
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing: install the packages of packaging/linux/test-packages.txt", name)
-		}
-		t.Skipf("needs %s: install the packages of packaging/linux/test-packages.txt", name)
-	}
-}
 
 // wait receives from c, and fails the test when nothing arrives.
 func wait[T any](t testing.TB, c <-chan T, what string, output func() string) T {
@@ -52,16 +38,12 @@ func wait[T any](t testing.TB, c <-chan T, what string, output func() string) T 
 	panic("unreachable")
 }
 
-const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>%s
-<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>`
-
 // bus is a private session bus that does not start services.
 type bus struct {
 	t    testing.TB
 	dir  string
 	addr string
-	cmd  *exec.Cmd
+	bus  *outside.Bus
 	env  []string // when set, services are started with this environment
 }
 
@@ -69,43 +51,25 @@ func startBus(t testing.TB) *bus { return startBusWith(t, nil) }
 
 // startBusWith starts a bus that starts services in an environment.
 func startBusWith(t testing.TB, env []string) *bus {
-	needTool(t, "dbus-daemon")
+	needs.Tools(t, "dbus-daemon")
 	b := &bus{t: t, dir: t.TempDir(), env: env}
-	b.addr = "unix:path=" + filepath.Join(b.dir, "bus")
 	b.start()
 	t.Cleanup(b.stop)
 	return b
 }
 
 func (b *bus) start() {
-	socket, config := filepath.Join(b.dir, "bus"), filepath.Join(b.dir, "bus.conf")
-	os.Remove(socket)
-	services := ""
-	if b.env != nil {
-		services = "<standard_session_servicedirs/>"
-	}
-	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, socket, services), 0o600); err != nil {
+	var err error
+	if b.bus, err = outside.StartBus(b.dir, b.env); err != nil {
 		b.t.Fatal(err)
 	}
-	b.cmd = exec.Command("dbus-daemon", "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
-	b.cmd.Env = b.env
-	out, err := b.cmd.StdoutPipe()
-	if err == nil {
-		err = b.cmd.Start()
-	}
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if _, err = bufio.NewReader(out).ReadString('\n'); err != nil {
-		b.t.Fatal("dbus-daemon does not come up: ", err)
-	}
+	b.addr = b.bus.Address
 }
 
 func (b *bus) stop() {
-	if b.cmd != nil {
-		b.cmd.Process.Kill()
-		b.cmd.Wait()
-		b.cmd = nil
+	if b.bus != nil {
+		b.bus.Stop()
+		b.bus = nil
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"clawtray/packaging/needs"
 )
 
 // controlUI acts as the gateway's page. Its script removes the fragment from its address,
@@ -44,7 +46,7 @@ fetch("/told", {method: "POST", body: told, referrerPolicy: "no-referrer"});
 // chromium makes Debian's Chromium the browser of the desktop. quit ends the browser that
 // was opened last.
 func (d *desktopEnv) chromium() (quit func()) {
-	needTool(d.t, "chromium")
+	needs.Tools(d.t, "chromium")
 	pidFile := filepath.Join(d.home, "pid")
 	d.browser(fmt.Sprintf(`#!/bin/sh
 echo $$ >'%s'

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"clawtray/packaging/needs"
 	"clawtray/packaging/outside"
 	"clawtray/rpc"
 	"clawtray/supervisor"
@@ -46,7 +47,7 @@ func BenchmarkFootprint(b *testing.B) {
 		}
 		b.Skip(how)
 	}
-	needTool(b, "Xvfb", "xfce4-panel", "dunst", "dbus-update-activation-environment")
+	needs.Tools(b, "Xvfb", "xfce4-panel", "dunst", "dbus-update-activation-environment")
 	d := startDesktop(b, "xfce.sh")
 	program, size := buildProgram(b, d)
 	measure := func(name string, what func(b *testing.B)) {

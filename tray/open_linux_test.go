@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"clawtray/packaging/needs"
 )
 
 // openVar makes the test binary open an address with the system's opener and end.
@@ -42,7 +44,7 @@ type desktopEnv struct {
 }
 
 func newDesktopEnv(t *testing.T, name string) *desktopEnv {
-	needTool(t, "xdg-open", "gio")
+	needs.Tools(t, "xdg-open", "gio")
 	home, err := os.MkdirTemp("", "") // a short name: the path of Chromium's socket, below it, has a limit
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"clawtray/packaging/needs"
 	"clawtray/supervisor"
 
 	"github.com/godbus/dbus/v5"
@@ -46,7 +47,7 @@ func TestL1_Pictures(t *testing.T) {
 	}
 	for _, panel := range panels {
 		t.Run(panel.name, func(t *testing.T) {
-			needTool(t, append([]string{"Xvfb", "xdotool", "import", "dunst", "dbus-update-activation-environment"}, panel.tools...)...)
+			needs.Tools(t, append([]string{"Xvfb", "xdotool", "import", "dunst", "dbus-update-activation-environment"}, panel.tools...)...)
 			d := startDesktop(t, panel.script, panel.env...)
 			empty := d.settled(nil, nil)
 

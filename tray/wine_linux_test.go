@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"clawtray/packaging/needs"
 )
 
 const (
@@ -32,7 +34,7 @@ func TestWine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles everything for Windows; make check runs it")
 	}
-	needTool(t, "wine", "wineserver", "Xvfb", "xdotool", "import")
+	needs.Tools(t, "wine", "wineserver", "Xvfb", "xdotool", "import")
 	w := newWine(t)
 	t.Run("M3_Processes", func(t *testing.T) {
 		w.test(t, "../supervisor/machine", "^Test(C4_AskedToEnd|C4_IgnoresTheRequest|G1_ExitCodeAndLastWords|M2_Recognised|M3_JobObject|XH6_ABurstIsNotLost|XH7_NoHoleAfterACut)$")
@@ -45,7 +47,7 @@ func TestWine(t *testing.T) {
 // installer runs the setup program, runs it again over its own installation, and removes
 // everything. Files that clawtray has written for its user stay.
 func (w *wine) installer(t *testing.T) {
-	needTool(t, "make", "git", "makensis")
+	needs.Tools(t, "make", "git", "makensis")
 	const version = "1.2.3"
 	dist := filepath.Join(w.dir, "dist")
 	build := exec.Command("make", "-C", "..", "--no-print-directory", "dist", "VERSION="+version, "PLATFORMS=windows/amd64", "DIST="+dist)

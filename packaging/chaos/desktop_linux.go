@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"syscall"
+
+	"clawtray/packaging/outside"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -16,54 +14,36 @@ import (
 // desktop is a session bus with a notification server, and nobody who shows icons.
 type desktop struct {
 	dir    string
-	daemon *exec.Cmd
+	bus    *outside.Bus
 	conn   *dbus.Conn // the server's
 	server *toasts
 }
 
-// A bus that starts no services: what is not here is not on this machine.
-const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>`
-
-func (d *desktop) socket() string  { return filepath.Join(d.dir, "bus") }
-func (d *desktop) address() string { return "unix:path=" + d.socket() }
-
-// start starts the bus, and the server on it.
-func (d *desktop) start(ctx context.Context) error {
-	config := filepath.Join(d.dir, "bus.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, d.socket()), 0o600); err != nil {
+// start starts the bus, and the server on it. The bus starts no services: what is not here
+// is not on this machine.
+func (d *desktop) start() (err error) {
+	if d.bus, err = outside.StartBus(d.dir, nil); err != nil {
 		return err
 	}
-	d.daemon = exec.Command("dbus-daemon", "--nofork", "--nopidfile", "--config-file="+config)
-	if err := d.daemon.Start(); err != nil {
-		return err
-	}
-	return d.serve(ctx)
+	return d.serve()
 }
 
 // serve puts a notification server on the bus.
-func (d *desktop) serve(ctx context.Context) error {
-	if err := wait(ctx, "the bus listens", func() bool {
-		conn, err := dbus.Connect(d.address())
-		d.conn = conn
-		return err == nil
-	}); err != nil {
+func (d *desktop) serve() (err error) {
+	if d.conn, err = dbus.Connect(d.bus.Address); err != nil {
 		return err
 	}
 	const name = "org.freedesktop.Notifications"
 	if err := d.conn.Export(d.server, "/org/freedesktop/Notifications", name); err != nil {
 		return err
 	}
-	_, err := d.conn.RequestName(name, dbus.NameFlagDoNotQueue)
+	_, err = d.conn.RequestName(name, dbus.NameFlagDoNotQueue)
 	return err
 }
 
 // end ends the bus as a crash of the session does.
 func (d *desktop) end() {
-	_ = d.daemon.Process.Kill()
-	_ = d.daemon.Wait()
-	_ = os.Remove(d.socket())
+	d.bus.Stop()
 	d.server.hang(false)
 	if d.conn != nil {
 		d.conn.Close()
@@ -149,9 +129,9 @@ func restartServer(ctx context.Context, h *house) error {
 
 // found waits until clawtray has found a notification server that begin starts: it
 // asks each one what it can.
-func (h *house) found(ctx context.Context, begin func(context.Context) error) error {
+func (h *house) found(ctx context.Context, begin func() error) error {
 	before, _ := h.desktop.server.count()
-	if err := begin(ctx); err != nil {
+	if err := begin(); err != nil {
 		return err
 	}
 	return wait(ctx, "clawtray finds the notification server", func() bool {

@@ -83,7 +83,7 @@ func (h *house) moveIn(ctx context.Context, user who) (err error) {
 		err = h.invite(ctx)
 	} else if _, missing := exec.LookPath("dbus-daemon"); missing == nil {
 		h.desktop = &desktop{dir: h.home, server: new(toasts)}
-		err = h.desktop.start(ctx)
+		err = h.desktop.start()
 	}
 	if err = errors.Join(err, h.decoy()); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (h *house) start(ctx context.Context) error {
 	cmd, ended := exec.Command(h.program, args...), make(chan struct{})
 	cmd.Env, cmd.Stdout, cmd.Stderr = h.env, out, out
 	if h.desktop != nil {
-		cmd.Env = append(cmd.Env, "DBUS_SESSION_BUS_ADDRESS="+h.desktop.address())
+		cmd.Env = append(cmd.Env, "DBUS_SESSION_BUS_ADDRESS="+h.desktop.bus.Address)
 	}
 	if err := cmd.Start(); err != nil {
 		return err
@@ -234,7 +234,7 @@ func (h *house) close() {
 		_ = h.guest.kill()
 		h.guest.listener.Close()
 	}
-	if h.desktop != nil && h.desktop.daemon != nil {
+	if h.desktop != nil && h.desktop.bus != nil {
 		h.desktop.end()
 	}
 	if h.mounted {

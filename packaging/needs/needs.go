@@ -3,6 +3,7 @@ package needs
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 )
 
@@ -19,4 +20,19 @@ func Root(t testing.TB) {
 		t.Fatal(why)
 	}
 	t.Skip(why)
+}
+
+// Tools leaves out a test when one of these programs is missing. With CI=true that is a
+// failure.
+func Tools(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err == nil {
+			continue
+		}
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is missing: install the packages of packaging/linux/test-packages.txt", name)
+		}
+		t.Skipf("needs %s: install the packages of packaging/linux/test-packages.txt", name)
+	}
 }

@@ -1,56 +1,33 @@
 package machine
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"clawtray/packaging/needs"
+	"clawtray/packaging/outside"
 
 	"github.com/godbus/dbus/v5"
 )
 
-const privateBus = `<busconfig><type>system</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`
-
 // systemBus starts a system bus of our own and makes it this process's.
 func systemBus(t *testing.T) (address string) {
 	t.Helper()
-	path, err := exec.LookPath("dbus-daemon")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("dbus-daemon is missing")
-		}
-		t.Skip("dbus-daemon is missing; it is in the package dbus-daemon or dbus")
-	}
+	needs.Tools(t, "dbus-daemon")
 	dir, err := os.MkdirTemp("", "bus-") // t.TempDir may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket, config := filepath.Join(dir, "bus"), filepath.Join(dir, "bus.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, privateBus, socket), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	daemon := exec.Command(path, "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
-	out, err := daemon.StdoutPipe()
-	if err == nil {
-		err = daemon.Start()
-	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	bus, err := outside.StartBus(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		daemon.Process.Kill()
-		daemon.Wait()
-		os.RemoveAll(dir)
-	})
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		t.Fatal("dbus-daemon does not come up: ", err)
-	}
-	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+socket)
-	return "unix:path=" + socket
+	t.Cleanup(bus.Stop)
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.Address)
+	return bus.Address
 }
 
 func TestF3_LogindTellsOfTheWake(t *testing.T) {

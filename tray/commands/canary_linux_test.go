@@ -26,6 +26,8 @@ import (
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
 
+	"clawtray/packaging/needs"
+	"clawtray/packaging/outside"
 	"clawtray/rpc"
 	"clawtray/supervisor"
 )
@@ -344,31 +346,18 @@ func (p *panel) Notify(app string, _ uint32, icon, summary, body string, buttons
 
 func (c *canary) startPanel() *panel {
 	c.t.Helper()
-	const config = `<busconfig><type>session</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>`
-	socket := filepath.Join(c.home, "bus")
-	c.write("bus.conf", fmt.Sprintf(config, socket))
-	daemon := exec.Command("dbus-daemon", "--config-file="+filepath.Join(c.home, "bus.conf"), "--nofork", "--nopidfile", "--print-address")
-	out, err := daemon.StdoutPipe()
-	if err == nil {
-		err = daemon.Start()
-	}
+	needs.Tools(c.t, "dbus-daemon")
+	bus, err := outside.StartBus(c.home, nil)
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			c.t.Fatal(err)
-		}
-		c.t.Skip("needs dbus-daemon: ", err)
-	}
-	c.t.Cleanup(func() { daemon.Process.Kill(); daemon.Wait() })
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		c.t.Fatal(err)
 	}
+	c.t.Cleanup(bus.Stop)
 	p := &panel{registered: make(chan string, 10), canary: c}
-	if p.conn, err = dbus.Connect("unix:path=" + socket); err != nil {
+	if p.conn, err = dbus.Connect(bus.Address); err != nil {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() { p.conn.Close() })
-	c.env = append(c.env, "DBUS_SESSION_BUS_ADDRESS=unix:path="+socket)
+	c.env = append(c.env, "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
 	const watcher, notifications = "org.kde.StatusNotifierWatcher", "org.freedesktop.Notifications"
 	_, err = prop.Export(p.conn, "/StatusNotifierWatcher", prop.Map{watcher: {"IsStatusNotifierHostRegistered": {Value: true}}})
 	for path, name := range map[dbus.ObjectPath]string{"/StatusNotifierWatcher": watcher, "/org/freedesktop/Notifications": notifications} {

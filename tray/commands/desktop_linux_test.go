@@ -1,15 +1,13 @@
 package commands
 
 import (
-	"bufio"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"clawtray/packaging/needs"
+	"clawtray/packaging/outside"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
@@ -33,33 +31,15 @@ type notification struct {
 	buttons     map[string]string // keys by title
 }
 
-const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>`
-
 func newDesktop(t *testing.T) *desktop {
 	t.Helper()
-	dir := shortFolder(t)
-	config := filepath.Join(dir, "bus.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, filepath.Join(dir, "bus")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("dbus-daemon", "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
+	needs.Tools(t, "dbus-daemon")
+	bus, err := outside.StartBus(shortFolder(t), nil)
 	if err != nil {
-		t.Fatal("dbus-daemon: ", err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	d := &desktop{t: t, addr: "unix:path=" + filepath.Join(dir, "bus"), icons: make(chan string, 10), shown: map[uint32]notification{}}
+	t.Cleanup(bus.Stop)
+	d := &desktop{t: t, addr: bus.Address, icons: make(chan string, 10), shown: map[uint32]notification{}}
 	if d.conn, err = dbus.Connect(d.addr); err != nil {
 		t.Fatal(err)
 	}
