@@ -19,14 +19,11 @@ import (
 // TestG1_KilledTenTimes: each kill is one incident and leads to one new gateway, and
 // nothing of the old gateway is left.
 func TestG1_KilledTenTimes(t *testing.T) {
+	long(t) // TestFirstLight has one kill
 	u := withGateway(t, "[supervision]", "restart_budget = 10")
 	u.run()
 	s := u.until("running", running)
-	kills := 10
-	if testing.Short() {
-		kills = 1 // further starts come after minutes, which only make check waits for
-	}
-	for n := 1; n <= kills; n++ {
+	for n := 1; n <= 10; n++ {
 		s = u.crash(s)
 		if len(s.Incidents) != n || s.Incidents[0].Open() || s.Incidents[0].ID != n {
 			t.Fatalf("after kill %d the incidents are %+v", n, s.Incidents)

@@ -14,6 +14,7 @@ import (
 // three ways that do not wait for work, and checks that nothing is left. The log says how
 // long each took; other tests check the limits in virtual time.
 func TestC4_OrdersAtEachPhase(t *testing.T) {
+	long(t)
 	orders := map[string]func(u *user){
 		"stop now": func(u *user) { u.must("stop", "--now"); u.nothingIsLeft("after stop --now"); u.quit() },
 		"quit now": func(u *user) { u.cli("quit", "--now"); <-u.ended }, // on a busy machine the command may give up before clawtray has ended
@@ -53,9 +54,6 @@ func TestC4_OrdersAtEachPhase(t *testing.T) {
 	}
 	for name, begin := range phases {
 		for order, end := range orders {
-			if testing.Short() && (name != "drain" || order != "logout") { // all of them take three minutes
-				continue
-			}
 			t.Run(order+" while "+name, func(t *testing.T) {
 				u := withGateway(t, "[supervision]", `drain_stop = "1h"`)
 				m := newModel(t)

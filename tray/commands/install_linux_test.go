@@ -61,6 +61,7 @@ func TestN1_EmptyPath(t *testing.T) {
 
 // TestN1_OnlyATooOldNode: the Node in PATH is too old, so the managed one is used.
 func TestN1_OnlyATooOldNode(t *testing.T) {
+	long(t)
 	old := t.TempDir()
 	script := "#!/bin/sh\necho \"v18.20.8 $0\"\n"
 	if err := os.WriteFile(filepath.Join(old, "node"), []byte(script), 0o755); err != nil {
