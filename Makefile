@@ -71,7 +71,7 @@ chaos: build ## real faults for a real gateway: MINUTES=10 SEED=N
 soak: build ## live a day with a fake gateway in a minute, and see that nothing grows
 	$(GO) run ./packaging/soak build/clawtray
 
-bench: build ## measure, beside others that do the same: an hour; ARGS="-parts rpc" for a part
+bench: build ## measure, beside others that do the same: 70 minutes; ARGS="-parts rpc" for a part
 	@$(SCRIPT)bench.sh $(ARGS)
 
 dist: ## make what a release needs, in dist/

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures clawtray and its peers, and writes one table and a chart into the folder bench
-# (packaging/bench). This takes an hour on a quiet machine; other programs that run at the
+# (packaging/bench). This takes 70 minutes on a quiet machine; other programs that run at the
 # same time change the figures. The arguments go to packaging/bench, for example
 # `ARGS="-parts rpc" make bench`. `make bench` puts a suitable Go into the PATH for this.
 set -eu

@@ -29,7 +29,7 @@ type texts struct {
 	ask    askTexts
 	doing  doingTexts
 	mark   markTexts
-	known  []detailText // translations of details; the first that matches counts
+	known  func() []detailText // translations of details, each of which is applied; nil when there are none
 
 	// These override what package supervisor says in English.
 	cause, remedy map[supervisor.CauseCode]string
@@ -162,8 +162,10 @@ type detailText struct {
 // withDetail adds a detail to a sentence, translated if a translation is known.
 func (t *texts) withDetail(sentence, detail string) string {
 	detail = strings.TrimPrefix(detail, ": ")
-	for _, d := range t.known {
-		detail = d.english.ReplaceAllString(detail, d.words)
+	if t.known != nil {
+		for _, d := range t.known() {
+			detail = d.english.ReplaceAllString(detail, d.words)
+		}
 	}
 	if detail = strings.TrimSpace(detail); detail == "" {
 		return sentence

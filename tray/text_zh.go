@@ -2,38 +2,14 @@ package tray
 
 import (
 	"regexp"
+	"sync"
 
 	"clawtray/supervisor"
 	"clawtray/supervisor/requests"
 )
 
 var chinese = texts{
-	known: []detailText{
-		{regexp.MustCompile(`^(\d+) times in (\d+) min(?:: The gateway .*)?$`), "$2 分钟内 $1 次"},
-		{regexp.MustCompile(`^(.+) listens on port (\d+); port (\d+) is free$`), "$1 正在使用端口 $2，端口 $3 空闲"},
-		{regexp.MustCompile(`^The gateway .*$`), ""}, // an earlier cause, which the list of incidents shows
-		{regexp.MustCompile(`^exit code unknown$`), "退出代码未知"},
-		{regexp.MustCompile(`^exit code (\d+)`), "退出代码 $1"},
-		{regexp.MustCompile(`^(v?[\d.]+), OpenClaw wants (.+)$`), "$1，OpenClaw 需要 $2"},
-		{regexp.MustCompile(`^no sign of life on any path$`), ""},
-		{regexp.MustCompile(`^it accepted no connection for (.+)$`), "$1 内没有接受连接"},
-		{regexp.MustCompile(`^it was asked to restart and did not$`), "已请求重启，但没有重启"},
-		{regexp.MustCompile(`^too many restarts; the next one may come at (.+)$`), "重启次数过多，下一次不早于 $1"},
-		{regexp.MustCompile(`^this gateway is not ours and cannot be restarted over the protocol$`), "此网关由其他程序运行，无法由本程序重启"},
-		{regexp.MustCompile(`^ours comes from (.+)$`), "本程序的令牌来自 $1"},
-		{regexp.MustCompile(`^there is no copy of an earlier configuration, or it is the one that is in place$`), "没有较早的配置，或它已经在使用"},
-		{regexp.MustCompile(`^(.+) is not there any more$`), "$1 已不存在"},
-		{regexp.MustCompile(`^(.+) ends in the middle$`), "$1 缺少后半部分"},
-		{regexp.MustCompile(`^(.+) has no contents any more$`), "$1 的内容已丢失"},
-		{regexp.MustCompile(`^(.+) has no gateway section any more$`), "$1 中已没有 gateway 部分"},
-		{regexp.MustCompile(`^(.+) has no gateway\.mode any more$`), "$1 中已没有 gateway.mode"},
-		{regexp.MustCompile(`^(.+): the file is empty$`), "$1 是空文件"},
-		{regexp.MustCompile(`^(.+) is not valid JSON5: line (\d+), column (\d+): .+$`), "$1 第 $2 行第 $3 列有语法错误"},
-		{regexp.MustCompile(`^(.+): (\S+) refers to the environment variable (\S+), which is not set$`), "$1 的 $2 引用了环境变量 $3，而它没有设置"},
-		{regexp.MustCompile(`less than (\d+) MB`), "不到 $1 MB"},
-		{regexp.MustCompile(` ?\(pid (\d+)\) ?`), "（进程 $1）"},
-		{regexp.MustCompile(`^pid (\d)`), "进程 $1"},
-	},
+	known: chineseDetails,
 	result: map[supervisor.Result]string{
 		supervisor.ResultRunning: "网关正在运行。", supervisor.ResultAlreadyRunning: "网关已经在运行。", supervisor.ResultStopped: "网关已停止。",
 		supervisor.ResultAlreadyStopped: "网关已经停止。", supervisor.ResultLeftRunning: "clawtray 已放开网关；它由其他程序运行，会继续运行。",
@@ -307,3 +283,33 @@ var chineseDoing = doingTexts{
 		supervisor.ChannelBroken: "无法运行", supervisor.ChannelOff: "已停用",
 	},
 }
+
+// chineseDetails are compiled when Chinese is shown for the first time, not at each start.
+var chineseDetails = sync.OnceValue(func() []detailText {
+	return []detailText{
+		{regexp.MustCompile(`^(\d+) times in (\d+) min(?:: The gateway .*)?$`), "$2 分钟内 $1 次"},
+		{regexp.MustCompile(`^(.+) listens on port (\d+); port (\d+) is free$`), "$1 正在使用端口 $2，端口 $3 空闲"},
+		{regexp.MustCompile(`^The gateway .*$`), ""}, // an earlier cause, which the list of incidents shows
+		{regexp.MustCompile(`^exit code unknown$`), "退出代码未知"},
+		{regexp.MustCompile(`^exit code (\d+)`), "退出代码 $1"},
+		{regexp.MustCompile(`^(v?[\d.]+), OpenClaw wants (.+)$`), "$1，OpenClaw 需要 $2"},
+		{regexp.MustCompile(`^no sign of life on any path$`), ""},
+		{regexp.MustCompile(`^it accepted no connection for (.+)$`), "$1 内没有接受连接"},
+		{regexp.MustCompile(`^it was asked to restart and did not$`), "已请求重启，但没有重启"},
+		{regexp.MustCompile(`^too many restarts; the next one may come at (.+)$`), "重启次数过多，下一次不早于 $1"},
+		{regexp.MustCompile(`^this gateway is not ours and cannot be restarted over the protocol$`), "此网关由其他程序运行，无法由本程序重启"},
+		{regexp.MustCompile(`^ours comes from (.+)$`), "本程序的令牌来自 $1"},
+		{regexp.MustCompile(`^there is no copy of an earlier configuration, or it is the one that is in place$`), "没有较早的配置，或它已经在使用"},
+		{regexp.MustCompile(`^(.+) is not there any more$`), "$1 已不存在"},
+		{regexp.MustCompile(`^(.+) ends in the middle$`), "$1 缺少后半部分"},
+		{regexp.MustCompile(`^(.+) has no contents any more$`), "$1 的内容已丢失"},
+		{regexp.MustCompile(`^(.+) has no gateway section any more$`), "$1 中已没有 gateway 部分"},
+		{regexp.MustCompile(`^(.+) has no gateway\.mode any more$`), "$1 中已没有 gateway.mode"},
+		{regexp.MustCompile(`^(.+): the file is empty$`), "$1 是空文件"},
+		{regexp.MustCompile(`^(.+) is not valid JSON5: line (\d+), column (\d+): .+$`), "$1 第 $2 行第 $3 列有语法错误"},
+		{regexp.MustCompile(`^(.+): (\S+) refers to the environment variable (\S+), which is not set$`), "$1 的 $2 引用了环境变量 $3，而它没有设置"},
+		{regexp.MustCompile(`less than (\d+) MB`), "不到 $1 MB"},
+		{regexp.MustCompile(` ?\(pid (\d+)\) ?`), "（进程 $1）"},
+		{regexp.MustCompile(`^pid (\d)`), "进程 $1"},
+	}
+})
