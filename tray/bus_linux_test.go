@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -92,23 +93,28 @@ func (b *bus) own(c *dbus.Conn, name string) {
 type watcher struct {
 	conn       *dbus.Conn
 	registered chan string // bus names of items
+	props      *prop.Properties
 }
 
-func (w *watcher) RegisterStatusNotifierItem(_ string, from dbus.Sender) *dbus.Error {
+func (w *watcher) RegisterStatusNotifierItem(path string, from dbus.Sender) *dbus.Error {
+	w.props.SetMust(trayWatcher, "RegisteredStatusNotifierItems", []string{string(from) + path})
 	w.registered <- string(from)
 	return nil
 }
 
 func (b *bus) startWatcher() *watcher {
-	const path, name = "/StatusNotifierWatcher", "org.kde.StatusNotifierWatcher"
 	w := &watcher{conn: b.connect(), registered: make(chan string, 100)}
-	if err := w.conn.Export(w, path, name); err != nil {
+	var err error
+	if w.props, err = prop.Export(w.conn, trayWatcherPath, prop.Map{trayWatcher: {
+		"IsStatusNotifierHostRegistered": {Value: true},
+		"RegisteredStatusNotifierItems":  {Value: []string{"org.kde.StatusNotifierItem-1-1/StatusNotifierItem"}}, // somebody else's
+	}}); err != nil {
 		b.t.Fatal(err)
 	}
-	if _, err := prop.Export(w.conn, path, prop.Map{name: {"IsStatusNotifierHostRegistered": {Value: true}}}); err != nil {
+	if err := w.conn.Export(w, trayWatcherPath, trayWatcher); err != nil {
 		b.t.Fatal(err)
 	}
-	b.own(w.conn, name)
+	b.own(w.conn, trayWatcher)
 	return w
 }
 
@@ -183,7 +189,7 @@ type child struct {
 	stdin  io.Closer
 	in     *json.Encoder
 	lines  chan string // its output, line by line
-	log    strings.Builder
+	log    lockedLog
 	exited chan error
 }
 
@@ -252,8 +258,27 @@ func (c *child) expect(want string) {
 	}
 }
 
-// output returns what the child logged. It is for messages after a failure.
+// output returns what the child logged so far. It is for messages after a failure.
 func (c *child) output() string { return c.log.String() }
+
+// lockedLog is a log that can be read while the program still writes.
+type lockedLog struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, p...)
+	return len(p), nil
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
+}
 
 // item is the icon as a panel sees it.
 type item struct {

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,8 @@ const mnemonic = "_"
 const (
 	// hostGrace is how long the panel may start after us at login.
 	hostGrace = 10 * time.Second
+	// registerGrace is how long systray may take to tell a panel of the icon.
+	registerGrace = 2 * time.Second
 	// busRetryMin and busRetryMax limit the wait between two attempts to find a session
 	// bus.
 	busRetryMin = 100 * time.Millisecond
@@ -52,7 +55,7 @@ func show(ctx context.Context, l *loop) error {
 		systray.SetOnTapped(func() { w.clicked(Icon) })
 	}
 	l.build(w)
-	k := keeper{log: l.options.Log, notifier: l.notifier, texts: textsFor(l.set.Language), quiet: l.set.Notify == NotifyNone, grace: hostGrace}
+	k := keeper{log: l.options.Log, notifier: l.notifier, texts: textsFor(l.set.Language), quiet: l.set.Notify == NotifyNone, grace: hostGrace, registering: registerGrace}
 	var wg sync.WaitGroup
 	wg.Go(func() { k.run(ctx) })
 	err := l.serve(ctx)
@@ -118,6 +121,8 @@ type keeper struct {
 	grace    time.Duration
 	noBus    bool // the log says that there is no bus
 	noHost   bool // the user was told that there is no tray host
+
+	registering time.Duration // time between the start of a panel and the look whether it has the icon
 }
 
 func (k *keeper) run(ctx context.Context) {
@@ -132,9 +137,10 @@ func (k *keeper) run(ctx context.Context) {
 			continue
 		}
 		wait, k.noBus = busRetryMin, false
+		panels := panelsOf(conn)
 		start, _ := systray.RunWithExternalLoop(nil, nil)
 		title.start(start)
-		k.stay(ctx, conn)
+		k.stay(ctx, conn, panels)
 		conn.Close()
 	}
 }
@@ -172,11 +178,30 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// stay returns when the bus is lost. It does nothing about panels that start later or
-// again, because systray registers with each of them.
-func (k *keeper) stay(ctx context.Context, conn *dbus.Conn) {
-	grace := time.NewTimer(k.grace)
+// trayWatcher is the bus name of the program that knows all icons: the panel, or a service
+// of the desktop.
+const trayWatcher, trayWatcherPath = "org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher"
+
+// itemPath is where systray exports the icon.
+const itemPath = "/StatusNotifierItem"
+
+// panelsOf returns a channel that receives a signal when a panel starts or ends.
+func panelsOf(conn *dbus.Conn) <-chan *dbus.Signal {
+	c := make(chan *dbus.Signal, 10)
+	conn.Signal(c)
+	// If this fails, systray alone watches the panels.
+	_ = conn.AddMatchSignal(dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchInterface("org.freedesktop.DBus"),
+		dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, trayWatcher))
+	return c
+}
+
+// stay returns when the bus is lost. systray registers the icon with each panel, but it
+// misses one that starts while systray itself starts (v1.12.2 asks for the panel first, and
+// for news of panels after that). So stay looks again, a moment after each.
+func (k *keeper) stay(ctx context.Context, conn *dbus.Conn, panels <-chan *dbus.Signal) {
+	grace, registered := time.NewTimer(k.grace), time.NewTimer(k.registering)
 	defer grace.Stop()
+	defer registered.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -186,20 +211,51 @@ func (k *keeper) stay(ctx context.Context, conn *dbus.Conn) {
 				k.log.Info("the session bus is gone: the icon comes back when the bus does")
 			}
 			return
+		case _, open := <-panels:
+			if !open { // the bus is gone
+				panels = nil
+				continue
+			}
+			registered.Reset(k.registering)
+		case <-registered.C:
+			k.register(ctx, conn)
 		case <-grace.C:
 			k.lookForHost(ctx, conn)
 		}
 	}
 }
 
+// register tells the panel of the icon, unless the panel knows it.
+func (k *keeper) register(ctx context.Context, conn *dbus.Conn) {
+	ctx, cancel := context.WithTimeout(ctx, toastTimeout)
+	defer cancel()
+	panel := conn.Object(trayWatcher, trayWatcherPath)
+	var items []string
+	if panel.CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart, trayWatcher, "RegisteredStatusNotifierItems").Store(&items) != nil {
+		return // there is no panel, or it does not say
+	}
+	ours := func(item string) bool { // such as ":1.42/StatusNotifierItem" or ":1.42@/StatusNotifierItem"
+		return slices.ContainsFunc(conn.Names(), func(name string) bool {
+			rest, found := strings.CutPrefix(item, name)
+			return found && (rest == "" || strings.ContainsAny(rest[:1], "/@"))
+		})
+	}
+	if slices.ContainsFunc(items, ours) {
+		return
+	}
+	k.log.Info("the panel does not know the icon: registering it once more")
+	if err := panel.CallWithContext(ctx, trayWatcher+".RegisterStatusNotifierItem", dbus.FlagNoAutoStart, itemPath).Err; err != nil {
+		k.log.Info("the panel does not take the icon", "error", err)
+	}
+}
+
 // lookForHost tells the user once how to get an icon when no program shows it.
 func (k *keeper) lookForHost(ctx context.Context, conn *dbus.Conn) {
-	const watcher = "org.kde.StatusNotifierWatcher"
 	ctx, cancel := context.WithTimeout(ctx, toastTimeout)
 	defer cancel()
 	var there dbus.Variant
-	err := conn.Object(watcher, "/StatusNotifierWatcher").
-		CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart, watcher, "IsStatusNotifierHostRegistered").Store(&there)
+	err := conn.Object(trayWatcher, trayWatcherPath).
+		CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart, trayWatcher, "IsStatusNotifierHostRegistered").Store(&there)
 	if shown, ok := there.Value().(bool); err == nil && (shown || !ok) || k.noHost || ctx.Err() != nil {
 		return
 	}

@@ -377,7 +377,7 @@ func TestL4_NoHostIsSaidOnce(t *testing.T) {
 		if !quiet {
 			ctx, stop := context.WithCancel(t.Context())
 			ended := make(chan struct{})
-			go func() { k.stay(ctx, conn); close(ended) }()
+			go func() { k.stay(ctx, conn, nil); close(ended) }()
 			<-k.notifier.wake
 			if _, toast, _ := k.notifier.take(); !strings.HasPrefix(toast.Body, english.toast.noHost["gnome"]) {
 				t.Errorf("%+v", toast)
@@ -390,6 +390,41 @@ func TestL4_NoHostIsSaidOnce(t *testing.T) {
 		if n := strings.Count(log.String(), "no tray host"); n != 1 || len(k.notifier.want) != 0 {
 			t.Errorf("said %d times, %d more notifications", n, len(k.notifier.want))
 		}
+	}
+}
+
+// L4: a panel that systray has not told of the icon, because it came up in the moment in
+// which systray did, gets the icon all the same, once. Nobody calls systray in this test.
+func TestL4_APanelThatSystrayMissed(t *testing.T) {
+	for _, when := range []string{"before", "later"} {
+		t.Run(when, func(t *testing.T) {
+			b := startBus(t)
+			conn := b.connect()
+			panels := panelsOf(conn)
+			k := keeper{log: slog.New(slog.DiscardHandler), notifier: newNotifier(toastFunc(nil), nil, nil), texts: &english, grace: time.Hour}
+			var w *watcher
+			if when == "before" {
+				w = b.startWatcher()
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan struct{})
+			go func() { k.stay(ctx, conn, panels); close(ended) }()
+			if when == "later" {
+				w = b.startWatcher()
+			}
+			if got := wait(t, w.registered, "registration", func() string { return "" }); got != conn.Names()[0] {
+				t.Errorf("registered %s, not %s", got, conn.Names()[0])
+			}
+			stop()
+			<-ended
+			for range len(w.registered) { // one more while the first was on its way does no harm
+				<-w.registered
+			}
+			k.register(t.Context(), conn)
+			if len(w.registered) != 0 {
+				t.Error("a panel that knows the icon was told again")
+			}
+		})
 	}
 }
 

@@ -73,7 +73,7 @@ func main() {
 		if err != nil {
 			log.Fatalf("%s: %v", name, err)
 		}
-		rows = append(rows, more...)
+		rows = figures.Grouped(append(rows, more...))
 		if *to != "" {
 			if err := write(rows, *to); err != nil { // after each part, because the next may take half an hour
 				log.Fatal(err)

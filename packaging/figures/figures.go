@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -87,6 +88,17 @@ func number(v float64, unit string) string {
 		digits = 2
 	}
 	return strings.TrimSpace(fmt.Sprintf("%.*f %s", digits, v, unit))
+}
+
+// Grouped puts the rows of each part together, in the order in which the parts begin.
+func Grouped(rows []Row) []Row {
+	first := map[string]int{}
+	for i, r := range rows {
+		if _, known := first[r.Part]; !known {
+			first[r.Part] = i
+		}
+	}
+	return slices.SortedStableFunc(slices.Values(rows), func(a, b Row) int { return first[a.Part] - first[b.Part] })
 }
 
 // Print writes rows as lines of JSON for [Read].

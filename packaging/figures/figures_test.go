@@ -28,6 +28,14 @@ func TestRowsGoThroughAPipe(t *testing.T) {
 	}
 }
 
+// Two benchmarks of `make bench` have rows for the same part.
+func TestGrouped(t *testing.T) {
+	mixed := []Row{sample[0], sample[2], sample[1], sample[3]}
+	if got := Grouped(mixed); !slices.Equal(got, sample) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestTable(t *testing.T) {
 	var b strings.Builder
 	if err := Table(&b, sample); err != nil {
