@@ -189,6 +189,9 @@ func (d *whole) scenes(name string, w wholeDesktop, language string) {
 	if err := wait(d.t, c.exited, "end", c.output); err != nil {
 		d.t.Errorf("the tray program ended with %v\n%s", err, c.output())
 	}
+	if strings.Contains(c.output(), unknownIcon) {
+		d.t.Errorf("the icon was registered twice:\n%s", c.output())
+	}
 }
 
 // bare reports whether there is nothing but the background.

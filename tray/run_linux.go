@@ -225,6 +225,8 @@ func (k *keeper) stay(ctx context.Context, conn *dbus.Conn, panels <-chan *dbus.
 	}
 }
 
+const unknownIcon = "the panel does not know the icon: registering it once more"
+
 // register tells the panel of the icon, unless the panel knows it.
 func (k *keeper) register(ctx context.Context, conn *dbus.Conn) {
 	ctx, cancel := context.WithTimeout(ctx, toastTimeout)
@@ -243,7 +245,7 @@ func (k *keeper) register(ctx context.Context, conn *dbus.Conn) {
 	if slices.ContainsFunc(items, ours) {
 		return
 	}
-	k.log.Info("the panel does not know the icon: registering it once more")
+	k.log.Info(unknownIcon)
 	if err := panel.CallWithContext(ctx, trayWatcher+".RegisterStatusNotifierItem", dbus.FlagNoAutoStart, itemPath).Err; err != nil {
 		k.log.Info("the panel does not take the icon", "error", err)
 	}
