@@ -231,9 +231,8 @@ const unknownIcon = "the panel does not know the icon: registering it once more"
 func (k *keeper) register(ctx context.Context, conn *dbus.Conn) {
 	ctx, cancel := context.WithTimeout(ctx, toastTimeout)
 	defer cancel()
-	panel := conn.Object(trayWatcher, trayWatcherPath)
 	var items []string
-	if panel.CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart, trayWatcher, "RegisteredStatusNotifierItems").Store(&items) != nil {
+	if trayProperty(ctx, conn, "RegisteredStatusNotifierItems", &items) != nil {
 		return // there is no panel, or it does not say
 	}
 	ours := func(item string) bool { // such as ":1.42/StatusNotifierItem" or ":1.42@/StatusNotifierItem"
@@ -246,9 +245,16 @@ func (k *keeper) register(ctx context.Context, conn *dbus.Conn) {
 		return
 	}
 	k.log.Info(unknownIcon)
-	if err := panel.CallWithContext(ctx, trayWatcher+".RegisterStatusNotifierItem", dbus.FlagNoAutoStart, itemPath).Err; err != nil {
+	err := conn.Object(trayWatcher, trayWatcherPath).CallWithContext(ctx, trayWatcher+".RegisterStatusNotifierItem", dbus.FlagNoAutoStart, itemPath).Err
+	if err != nil {
 		k.log.Info("the panel does not take the icon", "error", err)
 	}
+}
+
+// trayProperty reads a property of the program that knows all icons. It does not start one.
+func trayProperty(ctx context.Context, conn *dbus.Conn, name string, into any) error {
+	return conn.Object(trayWatcher, trayWatcherPath).
+		CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart, trayWatcher, name).Store(into)
 }
 
 // lookForHost tells the user once how to get an icon when no program shows it.
@@ -256,8 +262,7 @@ func (k *keeper) lookForHost(ctx context.Context, conn *dbus.Conn) {
 	ctx, cancel := context.WithTimeout(ctx, toastTimeout)
 	defer cancel()
 	var there dbus.Variant
-	err := conn.Object(trayWatcher, trayWatcherPath).
-		CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart, trayWatcher, "IsStatusNotifierHostRegistered").Store(&there)
+	err := trayProperty(ctx, conn, "IsStatusNotifierHostRegistered", &there)
 	if shown, ok := there.Value().(bool); err == nil && (shown || !ok) || k.noHost || ctx.Err() != nil {
 		return
 	}

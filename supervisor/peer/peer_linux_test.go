@@ -145,7 +145,7 @@ func TestXS1_AClosedSocketIsNobodys(t *testing.T) {
 // A program that uses an IPv6 socket for an IPv4 address is in the other table.
 func TestCheckMappedAddress(t *testing.T) {
 	fd, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM, 0)
-	if errors.Is(err, syscall.EAFNOSUPPORT) {
+	if errors.Is(err, syscall.EAFNOSUPPORT) && os.Getenv("CI") != "true" {
 		t.Skip("this system has no IPv6")
 	} else if err != nil {
 		t.Fatal(err)

@@ -6,14 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"clawtray/packaging/needs"
 )
 
 // TestXN7_MakeRunHandsOnTheUsersEnvironment: programs that an agent of the gateway builds
 // must not be built with clawtray's flags.
 func TestXN7_MakeRunHandsOnTheUsersEnvironment(t *testing.T) {
-	if _, err := exec.LookPath("make"); err != nil && os.Getenv("CI") != "true" {
-		t.Skip("make is not installed")
-	}
+	needs.Tools(t, "make")
 	root := t.TempDir()
 	makefile, err := os.ReadFile("../../Makefile")
 	if err != nil {
