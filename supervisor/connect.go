@@ -360,7 +360,7 @@ func (g *generation) blocked(ctx context.Context, c Cause) error {
 		case <-g.retry:
 			return g.signInAgain()
 		case <-corrected:
-			g.log.Info("the configuration has changed: signing in again")
+			g.log.Info("the configuration has changed, or the gateway has restarted: signing in again")
 			return g.signInAgain()
 		}
 	}
@@ -376,12 +376,15 @@ func (g *generation) signInAgain() error {
 	return nil
 }
 
-// lockedOut are the causes that a change of the configuration can heal while the gateway runs.
+// lockedOut are the causes that a change of the configuration, or a restart of the gateway
+// with what was changed before, can heal.
 var lockedOut = map[CauseCode]bool{TokenMismatch: true, TokenMissing: true, PasswordRefused: true, ProxyOnly: true, SecretOpaque: true, WrongCertificate: true}
 
 // correction returns a channel that receives when the configuration, or a secret that it
-// refers to, has changed and then stayed the same for configQuiet. The channel is nil, so
-// it never receives, when no change can heal the cause c. leave ends the observation.
+// refers to, has changed and then stayed the same for configQuiet. It also receives when the
+// gateway has restarted, because some gateways use a new token only after that. The channel
+// is nil, so it never receives, when none of this can heal the cause c. leave ends the
+// observation.
 func (g *generation) correction(ctx context.Context, c Cause) (corrected chan struct{}, leave func()) {
 	if !lockedOut[c.Code] {
 		return nil, func() {}
@@ -397,15 +400,23 @@ func (g *generation) correction(ctx context.Context, c Cause) (corrected chan st
 		pin, _ := e.Fingerprint()
 		return fmt.Sprint(fileState(e.File), err, token, password, pin) // never logged
 	}
+	refused := time.Now()
+	restarted := func() bool {
+		limited, cancel := context.WithTimeout(ctx, configTimeout)
+		defer cancel()
+		asked := time.Now()
+		r, err := g.readyz(limited)
+		return err == nil && r.Uptime > 0 && asked.Add(-r.Uptime).After(refused)
+	}
 	g.helpers.Go(func() {
 		defer close(left)
 		before := state()
-		last, since := before, time.Now()
+		last, since := before, refused
 		for pause(ctx, slowPoll) == nil {
 			if now := state(); now != last {
 				last, since = now, time.Now()
 			}
-			if last != before && time.Since(since) >= configQuiet {
+			if restarted() || last != before && time.Since(since) >= configQuiet {
 				corrected <- struct{}{}
 				return
 			}

@@ -336,7 +336,8 @@ func TestXU16_ASlowStartEndsWithItsError(t *testing.T) {
 }
 
 // TestXU7_AChangeOfTheConfigurationEndsALockout: also a change of a secret outside of the
-// file ends it, and the gateway keeps running.
+// file ends it, and the gateway keeps running. A gateway may use the change only after it has
+// restarted itself, minutes after we have signed in with it in vain.
 func TestXU7_AChangeOfTheConfigurationEndsALockout(t *testing.T) {
 	for name, correct := range map[string]func(*scene){
 		"the secret": func(s *scene) {
@@ -347,6 +348,14 @@ func TestXU7_AChangeOfTheConfigurationEndsALockout(t *testing.T) {
 		"the file": func(s *scene) {
 			s.host.current().gw.SetToken(testToken)
 			s.host.edit("edited", time.Now())
+		},
+		"a gateway that restarts itself later": func(s *scene) {
+			s.host.edit("edited", time.Now())
+			s.until("signing in again", in(Reconnecting))
+			s.until("refused again", in(Failed))
+			time.Sleep(10 * time.Minute)
+			s.host.current().gw.SetToken(testToken)
+			s.host.current().gw.Restart()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
