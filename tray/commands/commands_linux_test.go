@@ -44,6 +44,7 @@ func (u *user) browser() (asked <-chan string) {
 // TestL7_CommandsOfTheMenu: the commands do the same as the entries of the menu, with a
 // real gateway.
 func TestL7_CommandsOfTheMenu(t *testing.T) {
+	long(t)
 	u := withGateway(t)
 	asked := u.browser()
 	if out, code := u.cli("open"); code != 1 || !strings.Contains(out, "clawtray is not running") {

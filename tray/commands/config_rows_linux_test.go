@@ -30,11 +30,11 @@ const aToken = loop + `auth: {mode: "token", token: "canary-token"}`
 // All secrets below begin with canary-, so that a search finds them in a log.
 var configurations = []configuration{
 	// How to sign in.
-	{name: "XU7 a token", arrange: withKeys(aToken), signIn: byToken, secret: "canary-token"},
+	{name: "XU7 a token", restarts: true, arrange: withKeys(aToken), signIn: byToken, secret: "canary-token"},
 	{name: "XU7 a password", arrange: withKeys(loop + `auth: {mode: "password", password: "canary-password"}`), signIn: byPassword, secret: "canary-password"},
 	{name: "XU7 a password by the environment", arrange: withFile(`{gateway: {mode: "local", port: <port>, bind: "loopback"}}`, "OPENCLAW_GATEWAY_PASSWORD=canary-password"), signIn: byPassword, secret: "canary-password"},
 	{name: "O3 none", arrange: withKeys(loop + `auth: {mode: "none"}`), signIn: byNothing},
-	{name: "XU6 a trusted proxy with a password", signIn: byProxy, secret: "canary-proxy-password", arrange: func(u *user) {
+	{name: "XU6 a trusted proxy with a password", restarts: true, signIn: byProxy, secret: "canary-proxy-password", arrange: func(u *user) {
 		withKeys(loop + `trustedProxies: ["127.0.0.1"], auth: {mode: "trusted-proxy", password: "canary-proxy-password", trustedProxy: {userHeader: "x-user", allowLoopback: true}}`)(u)
 		u.env = append(u.env, "OPENCLAW_GATEWAY_TOKEN=a-token-of-the-shell")
 	}},
@@ -82,7 +82,7 @@ var configurations = []configuration{
 	{name: "O1 a bind to a tailnet that is not here", arrange: withKeys(`bind: "tailnet", auth: {token: "canary-tailnet"}`), signIn: byToken, secret: "canary-tailnet"},
 	{name: "XU10 a base path", arrange: withKeys(`controlUi: {basePath: "/claw"}, ` + aToken), signIn: byToken, secret: "canary-token", path: "/claw"},
 	{name: "O1 no dashboard", arrange: withKeys(`controlUi: {enabled: false}, ` + aToken), signIn: byToken, secret: "canary-token", path: "off"},
-	{name: "XU5 TLS", arrange: withKeys(`tls: {enabled: true, autoGenerate: true}, ` + aToken), signIn: byToken, secret: "canary-token", tls: true},
+	{name: "XU5 TLS", restarts: true, arrange: withKeys(`tls: {enabled: true, autoGenerate: true}, ` + aToken), signIn: byToken, secret: "canary-token", tls: true},
 	{name: "O1 TLS with an own certificate", signIn: byToken, secret: "canary-token", tls: true, arrange: func(u *user) {
 		u.certificate("key.pem", "cert.pem")
 		u.openclawJSON(u.local(strings.ReplaceAll(`tls: {enabled: true, certPath: "<home>/cert.pem", keyPath: "<home>/key.pem"}, `, "<home>", u.home) + aToken))

@@ -16,14 +16,18 @@ import (
 	"clawtray/supervisor"
 )
 
-// TestG1_KilledTenTimes: each kill is one incident and leads to one new gateway, and
-// nothing of the old gateway is left.
-func TestG1_KilledTenTimes(t *testing.T) {
+// TestG1_KilledAgainAndAgain: each kill is one incident and leads to one new gateway, and
+// nothing of the old gateway is left. There are three kills, with -every-row ten.
+func TestG1_KilledAgainAndAgain(t *testing.T) {
 	long(t) // TestFirstLight has one kill
+	kills := 3
+	if *everyRow {
+		kills = 10
+	}
 	u := withGateway(t, "[supervision]", "restart_budget = 10")
 	u.run()
 	s := u.until("running", running)
-	for n := 1; n <= 10; n++ {
+	for n := 1; n <= kills; n++ {
 		s = u.crash(s)
 		if len(s.Incidents) != n || s.Incidents[0].Open() || s.Incidents[0].ID != n {
 			t.Fatalf("after kill %d the incidents are %+v", n, s.Incidents)

@@ -43,6 +43,7 @@ func (u *user) doctor() map[string]finding {
 // TestN4_DoctorWithAndWithoutAClawtray: without a running clawtray, doctor starts nothing
 // and leaves nothing behind. With one, it knows whose gateway uses the port.
 func TestN4_DoctorWithAndWithoutAClawtray(t *testing.T) {
+	long(t)
 	u := withGateway(t)
 	u.write(".openclaw/openclaw.json", `{gateway: {mode: "local", auth: {token: "canary-openclaw-token"}}}`)
 	before := u.doctor()

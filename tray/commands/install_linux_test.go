@@ -48,6 +48,7 @@ func (u *user) runsManaged(r openclaw.Runtime) {
 
 // TestN1_EmptyPath: a desktop session may have only HOME in its environment.
 func TestN1_EmptyPath(t *testing.T) {
+	long(t)
 	u, r := managedUser(t)
 	u.runsManaged(r)
 	u.quit()

@@ -466,6 +466,7 @@ func (u *user) secretsStaySecret() {
 // TestM3_OurDeath: after SIGKILL of clawtray, its gateway ends, too, and the next start
 // works.
 func TestM3_OurDeath(t *testing.T) {
+	long(t)
 	u := withGateway(t)
 	u.run()
 	first := u.until("running", running)

@@ -126,6 +126,7 @@ func draining(s supervisor.Status) bool { return s.Phase == supervisor.Draining 
 // TestC4_StopDuringARun: a stop waits for active work, and the status shows that. When a
 // person does not want to wait any longer, the work is aborted and everything ends.
 func TestC4_StopDuringARun(t *testing.T) {
+	long(t)
 	u := withGateway(t, "[supervision]", `drain_stop = "1h"`)
 	m := newModel(t)
 	u.write(".openclaw/openclaw.json", m.config())
