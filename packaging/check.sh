@@ -15,6 +15,7 @@ sh packaging/packages.sh test check lint
 
 section "runtimes"
 runtimes
+section_end
 
 sh packaging/lint.sh
 

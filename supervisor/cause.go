@@ -216,7 +216,7 @@ var causes = map[CauseCode]causeText{
 
 	TokenMismatch:    {sentence: "The gateway refuses the token%s", remedy: "Make both use the same token, then retry.", person: true, action: ActOpenConfig},
 	TokenMissing:     {sentence: "The gateway wants a token and none is known", remedy: "Set one in OpenClaw's or clawtray's configuration.", person: true, action: ActOpenConfig, config: true},
-	PairingRequired:  {sentence: "This device has to be approved first: %s", remedy: "Approve it on a paired device or in a terminal, then retry.", person: true, action: ActApprove},
+	PairingRequired:  {sentence: "This device has to be approved first: %s", remedy: "Approve it on a paired device or in a terminal; then clawtray signs in by itself.", person: true, action: ActApprove},
 	SignatureRefused: {sentence: "The gateway refuses this device's signature: %s", remedy: "Look at the log, then retry.", person: true, action: ActRetry},
 	ClockSkew:        {sentence: "The gateway's clock and this computer's differ too much", remedy: "Set the computer's clock, then retry.", person: true, action: ActRetry},
 	ProtocolMismatch: {sentence: "clawtray and the gateway speak different protocol versions: %s", remedy: "Update the older of the two.", person: true},

@@ -347,6 +347,12 @@ func (g *generation) blocked(ctx context.Context, c Cause) error {
 	})
 	corrected, leave := g.correction(ctx, c)
 	defer leave()
+	var mayBeApproved <-chan time.Time
+	if c.Code == PairingRequired {
+		ticker := time.NewTicker(approvalPoll)
+		defer ticker.Stop()
+		mayBeApproved = ticker.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -359,6 +365,10 @@ func (g *generation) blocked(ctx context.Context, c Cause) error {
 			}
 		case <-g.retry:
 			return g.signInAgain()
+		case <-mayBeApproved:
+			if !g.unapproved(ctx) {
+				return g.signInAgain()
+			}
 		case <-corrected:
 			g.log.Info("the configuration has changed, or the gateway has restarted: signing in again")
 			return g.signInAgain()
@@ -374,6 +384,31 @@ func (g *generation) signInAgain() error {
 		s.Health = Health{}.with(reason(ReasonNotRunning, nil))
 	})
 	return nil
+}
+
+// approvalPoll is the time between two looks whether a person has approved this device. The
+// gateway does not tell, and each look is one sign-in that it may refuse.
+const approvalPoll = 30 * time.Second
+
+// unapproved reports whether the gateway still waits for a person who approves this device.
+// The status names the newest request, because requests expire.
+func (g *generation) unapproved(ctx context.Context) bool {
+	o, err := g.dialOptions(ctx)
+	if err != nil {
+		return false
+	}
+	session, err := rpc.Dial(ctx, o)
+	if err == nil {
+		session.Close()
+		return false
+	}
+	rule := rpc.RuleFor(err)
+	if rule.Kind != rpc.KindPairing {
+		return false
+	}
+	c := connectCause(err, rule, g.conf)
+	g.tell(func(s *Status) { s.Cause, s.Error = c, c.Error() })
+	return true
 }
 
 // lockedOut are the causes that a change of the configuration, or a restart of the gateway

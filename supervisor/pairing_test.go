@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"clawtray/rpc"
+	"clawtray/rpc/gatewaytest"
 	"clawtray/supervisor/openclaw"
 )
 
@@ -28,6 +30,36 @@ func TestH4_PairingSaysTheCommand(t *testing.T) {
 	if got := (Cause{Code: TokenMissing, Detail: "x"}).Command(); got != "" {
 		t.Errorf("got %q", got)
 	}
+}
+
+// P6: once a person has approved this device, clawtray signs in by itself. Until then it
+// looks slowly, stays in the one error, and names the newest request.
+func TestH4_ApprovedWhileItWaits(t *testing.T) {
+	identity, err := rpc.NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpaired := behaviour{gateway: gatewaytest.Config{Token: testToken, Pairing: true}}
+	play(t, behaving(unpaired), func(c *Config) { c.Identity = func() (*rpc.Identity, string) { return identity, "" } }, func(s *scene) {
+		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != PairingRequired {
+			t.Fatalf("got %v", err)
+		}
+		gw := s.host.current().gw
+		before, connects := s.Status(), gw.Connects()
+		time.Sleep(time.Hour) // the gateway forgets each request after five minutes
+		now := s.Status()
+		if looks := gw.Connects() - connects; looks < 1 || looks > 120 {
+			t.Errorf("%d looks in an hour", looks)
+		}
+		if now.State != Failed || now.Since != before.Since || len(now.Incidents) != 1 || now.Cause.Detail == before.Cause.Detail || now.Error != now.Cause.Error() {
+			t.Errorf("first %+v, then %+v", before, now)
+		}
+		gw.Approve(identity.DeviceID())
+		s.until("running", in(Running))
+		if s.host.launches() != 1 {
+			t.Errorf("%d launches", s.host.launches())
+		}
+	})
 }
 
 // K1: behind a proxy the device token can be the only way in. When it is not taken any more, no

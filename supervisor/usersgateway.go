@@ -263,6 +263,16 @@ func (g *generation) ask(ctx context.Context) {
 
 // dialGateway makes one attempt to connect, with the current configuration.
 func (g *generation) dialGateway(ctx context.Context) (*rpc.Session, error) {
+	o, err := g.dialOptions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o.OnPhase, o.OnSession, o.OnSilence = g.onPhase, g.subscribe, g.onSilence
+	return rpc.Dial(ctx, o)
+}
+
+// dialOptions returns how to sign in to the gateway, without what follows a sign-in.
+func (g *generation) dialOptions(ctx context.Context) (rpc.Options, error) {
 	if g.stale {
 		g.stale = false
 		g.refresh(ctx)
@@ -271,13 +281,13 @@ func (g *generation) dialGateway(ctx context.Context) (*rpc.Session, error) {
 	if err != nil { // the certificate may be new, because a gateway creates it at its first start
 		g.refresh(ctx)
 		if config, err = g.conf.ClientTLS(); err != nil {
-			return nil, &rpc.Error{Op: "dial", Kind: rpc.KindTransport, Err: &net.OpError{Op: "dial", Net: "tcp", Err: err}}
+			return rpc.Options{}, &rpc.Error{Op: "dial", Kind: rpc.KindTransport, Err: &net.OpError{Op: "dial", Net: "tcp", Err: err}}
 		}
 	}
 	identity, _ := g.cfg.Identity()
 	g.posture = g.desk.now()
 	token, password := g.conf.Credentials()
-	o := rpc.Options{
+	return rpc.Options{
 		Gateway: rpc.Gateway{
 			URL:         g.conf.URL(),
 			TLSConfig:   config,
@@ -290,14 +300,10 @@ func (g *generation) dialGateway(ctx context.Context) (*rpc.Session, error) {
 			Identity:     identity,
 			DeviceTokens: g.cfg.DeviceTokens,
 		},
-		Client:    rpc.ClientInfo{Version: g.cfg.Version, Caps: g.posture.caps()},
-		OnPhase:   g.onPhase,
-		OnSession: g.subscribe,
-		OnSilence: g.onSilence,
-		Trace:     g.cfg.Trace,
-		Redactor:  g.cfg.Redact,
-	}
-	return rpc.Dial(ctx, o)
+		Client:   rpc.ClientInfo{Version: g.cfg.Version, Caps: g.posture.caps()},
+		Trace:    g.cfg.Trace,
+		Redactor: g.cfg.Redact,
+	}, nil
 }
 
 // checkPeer checks the other end of the connection before a secret is sent, because another

@@ -220,7 +220,7 @@ var chinese = texts{
 		supervisor.DiskError: "请检查磁盘或您的配额是否已满，或磁盘是否有故障，然后重试。", supervisor.Downgrade: "请更新 OpenClaw。", supervisor.MigrationLock: "请等待其结束，然后重试。",
 		supervisor.StartTimeout: "请查看日志，然后重试。", supervisor.KeepsCrashing: "请查看日志，然后再次启动。", supervisor.GaveUp: "请查看日志，然后重试。",
 		supervisor.TokenMismatch: "请让双方使用相同的令牌，然后重试。", supervisor.TokenMissing: "请在 OpenClaw 或 clawtray 的配置中设置令牌。",
-		supervisor.PairingRequired: "请在已配对的设备上或终端中批准，然后重试。", supervisor.SignatureRefused: "请查看日志，然后重试。",
+		supervisor.PairingRequired: "请在已配对的设备上或终端中批准，之后 clawtray 会自行登录。", supervisor.SignatureRefused: "请查看日志，然后重试。",
 		supervisor.ClockSkew: "请校正计算机的时钟，然后重试。", supervisor.ProtocolMismatch: "请更新两者中较旧的一个。",
 		supervisor.ConnectRefused: "请查看日志，然后重试。", supervisor.IdentityBad: "请更正文件权限，然后重试。",
 		supervisor.Internal: "请附上诊断信息报告此问题。",

@@ -310,6 +310,16 @@ func (gw *Gateway) signed(p *connectParams, key []byte) bool {
 
 func lower(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
+// pairingRequest waits for a person who approves a device.
+type pairingRequest struct {
+	id string
+	at time.Time
+}
+
+// pairingExpires is how long a request of a device stays valid (OpenClaw 2026.6.11 to
+// 2026.9.6; the newer one begins again at each sign-in).
+const pairingExpires = 5 * time.Minute
+
 func (gw *Gateway) checkPairing(_ *Conn, p *connectParams) *Error {
 	if p.Device == nil {
 		return nil
@@ -317,7 +327,12 @@ func (gw *Gateway) checkPairing(_ *Conn, p *connectParams) *Error {
 	gw.mu.Lock()
 	defer gw.mu.Unlock()
 	if gw.cfg.Pairing && !gw.devices.paired[p.Device.ID] {
-		return &Error{Code: "NOT_PAIRED", Message: "pairing required", Details: map[string]any{"code": "PAIRING_REQUIRED", "requestId": p.Device.ID[:8]}}
+		request, known := gw.devices.asked[p.Device.ID]
+		if !known || time.Since(request.at) > pairingExpires {
+			request = pairingRequest{randomID(), time.Now()}
+			gw.devices.asked[p.Device.ID] = request
+		}
+		return &Error{Code: "NOT_PAIRED", Message: "pairing required", Details: map[string]any{"code": "PAIRING_REQUIRED", "requestId": request.id}}
 	}
 	gw.devices.paired[p.Device.ID] = true
 	return nil

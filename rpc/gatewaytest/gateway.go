@@ -175,6 +175,7 @@ type sockets struct {
 type devices struct {
 	tokens map[string]string // that were issued
 	paired map[string]bool
+	asked  map[string]pairingRequest // by device
 }
 
 // requests are what has been received, at most as many as keep says.
@@ -213,7 +214,7 @@ func New(cfg Config) *Gateway {
 		cfg: cfg, life: lifetime{ctx: ctx, cancel: cancel},
 		methods:  methods{handlers: map[string]Handler{}, fast: maps.Clone(builtin)},
 		sockets:  sockets{all: map[*Conn]struct{}{}, connected: map[*Conn]struct{}{}},
-		devices:  devices{tokens: map[string]string{}, paired: map[string]bool{}},
+		devices:  devices{tokens: map[string]string{}, paired: map[string]bool{}, asked: map[string]pairingRequest{}},
 		received: requests{keep: defaultKeep},
 		state:    state{token: cfg.Token, starting: cfg.Starting, started: time.Now()},
 	}
