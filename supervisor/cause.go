@@ -108,6 +108,7 @@ const (
 	TokenMismatch    CauseCode = "token-mismatch"
 	TokenMissing     CauseCode = "token-missing"
 	PairingRequired  CauseCode = "pairing-required"
+	PairingThere     CauseCode = "pairing-required-there" // the gateway is on another machine
 	SignatureRefused CauseCode = "signature-refused"
 	ClockSkew        CauseCode = "clock-skew"
 	ProtocolMismatch CauseCode = "protocol-mismatch"
@@ -216,6 +217,7 @@ var causes = map[CauseCode]causeText{
 
 	TokenMismatch:    {sentence: "The gateway refuses the token%s", remedy: "Make both use the same token, then retry.", person: true, action: ActOpenConfig},
 	TokenMissing:     {sentence: "The gateway wants a token and none is known", remedy: "Set one in OpenClaw's or clawtray's configuration.", person: true, action: ActOpenConfig, config: true},
+	PairingThere:     {sentence: "The gateway's machine has to approve this device first: %s", remedy: "Run the command in a terminal of that machine, or approve it on a paired device; then clawtray signs in by itself.", person: true, action: ActApprove},
 	PairingRequired:  {sentence: "This device has to be approved first: %s", remedy: "Approve it on a paired device or in a terminal; then clawtray signs in by itself.", person: true, action: ActApprove},
 	SignatureRefused: {sentence: "The gateway refuses this device's signature: %s", remedy: "Look at the log, then retry.", person: true, action: ActRetry},
 	ClockSkew:        {sentence: "The gateway's clock and this computer's differ too much", remedy: "Set the computer's clock, then retry.", person: true, action: ActRetry},
@@ -252,12 +254,17 @@ func (c Cause) Command() string {
 		return "clawtray start --last-good"
 	case c.Offer() == SafeStart:
 		return "clawtray start --safe"
-	case c.Code != PairingRequired:
+	case c.Code != PairingRequired && c.Code != PairingThere:
 		return ""
-	case requestID.MatchString(c.Detail):
-		return "clawtray openclaw devices approve " + c.Detail
 	}
-	return "clawtray openclaw devices list"
+	command := "openclaw devices list"
+	if requestID.MatchString(c.Detail) {
+		command = "openclaw devices approve " + c.Detail
+	}
+	if c.Code == PairingThere { // that machine may have no clawtray
+		return command
+	}
+	return "clawtray " + command
 }
 
 // NeedsPerson reports whether a person has to act, because no retry can heal the cause.

@@ -348,7 +348,7 @@ func (g *generation) blocked(ctx context.Context, c Cause) error {
 	corrected, leave := g.correction(ctx, c)
 	defer leave()
 	var mayBeApproved <-chan time.Time
-	if c.Code == PairingRequired {
+	if c.Code == PairingRequired || c.Code == PairingThere {
 		ticker := time.NewTicker(approvalPoll)
 		defer ticker.Stop()
 		mayBeApproved = ticker.C
@@ -592,6 +592,9 @@ func connectCause(err error, rule rpc.Rule, conf openclaw.Effective) Cause {
 		var request struct{ RequestID string }
 		_ = json.Unmarshal(e.Details, &request) // older gateways have no details
 		c = Cause{Code: PairingRequired, Detail: request.RequestID}
+		if conf.IsRemote() {
+			c.Code = PairingThere
+		}
 	case rpc.KindSignature:
 		c.Code = SignatureRefused
 		if e.DetailsCode == "DEVICE_AUTH_SIGNATURE_EXPIRED" {

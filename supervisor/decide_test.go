@@ -75,7 +75,7 @@ func TestB7_TheCauseTable(t *testing.T) {
 	// changed row.
 	want := []CauseCode{PortConflict, PortForeignUser, NodeMissing, NodeTooOld, OpenClawMissing, RuntimeBroken, InstallFailed, SpawnDenied,
 		ConfigInvalid, StateDirOwned, StateDirUnusable, DiskFull, DiskError, Downgrade, MigrationLock, CouldNotEnd, StartTimeout, KeepsCrashing, GaveUp, TokenMismatch,
-		TokenMissing, PairingRequired, SignatureRefused, ClockSkew, ProtocolMismatch, ConnectRefused, IdentityBad, Internal,
+		TokenMissing, PairingRequired, PairingThere, SignatureRefused, ClockSkew, ProtocolMismatch, ConnectRefused, IdentityBad, Internal,
 		ConfigUnreadable, ConfigForeign, ConfigBroken, ConfigLost, ConfigClobbered, ConfigConflict, SetUpFailed, RestoreFailed, SecretUnresolved, SecretOpaque, RemoteGateway,
 		WrongCertificate, PasswordRefused, ProxyOnly, BadNodeOptions, BindFailed, CertificateBad, FileWatchers, TooManyFiles, MigrationRefused, StateDamaged,
 		PackageBroken, ProxyAuth, NoPermission, StartRefused}

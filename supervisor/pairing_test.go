@@ -27,6 +27,11 @@ func TestH4_PairingSaysTheCommand(t *testing.T) {
 			t.Errorf("%s: %+v, %q", details, c, c.Command())
 		}
 	}
+	err := &rpc.Error{Kind: rpc.KindPairing, Code: "NOT_PAIRED", Details: json.RawMessage(`{"requestId":"9f3"}`)}
+	there := openclaw.Effective{Mode: openclaw.Given[string]{Value: "remote"}}
+	if c := connectCause(err, rpc.Rule{Kind: rpc.KindPairing}, there); c.Command() != "openclaw devices approve 9f3" || !strings.Contains(c.Error(), "that machine") {
+		t.Errorf("on another machine: %s, %q", c.Error(), c.Command())
+	}
 	if got := (Cause{Code: TokenMissing, Detail: "x"}).Command(); got != "" {
 		t.Errorf("got %q", got)
 	}

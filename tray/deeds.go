@@ -92,7 +92,7 @@ func usePort(ctx context.Context, d *deed) (string, error) {
 
 // copyCommand copies the command that helps against the cause.
 func copyCommand(ctx context.Context, d *deed) (string, error) {
-	text := command(d.status.Cause)
+	text := d.status.Cause.Command()
 	return d.copyText(ctx, text, saying(d.t.answer.CopiedCommand, text))
 }
 

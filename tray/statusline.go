@@ -205,7 +205,7 @@ func (v *view) whatToDo(out *sentences) {
 	if v.terminal {
 		help = v.t.help
 	}
-	advice, command := help(v.s.Cause), command(v.s.Cause)
+	advice, command := help(v.s.Cause), v.s.Cause.Command()
 	if command != "" {
 		command = fmt.Sprintf(v.t.detail.InTerminal, command)
 	}

@@ -119,7 +119,7 @@ func Explain(c supervisor.Cause) string {
 	if c.LastLine != "" {
 		last = fmt.Sprintf(t.detail.LastLine, c.LastLine) + t.mark.Stop
 	}
-	if one := command(c); one != "" {
+	if one := c.Command(); one != "" {
 		way = fmt.Sprintf(t.detail.InTerminal, one)
 	}
 	return t.mark.sentences(t.sentence(c), last, t.help(c), way)
@@ -235,15 +235,6 @@ func (t *texts) advice(c supervisor.Cause) string {
 		return s
 	}
 	return t.help(c)
-}
-
-// command returns what to run in a terminal. It is a command of clawtray, because on most
-// machines openclaw is not in PATH.
-func command(c supervisor.Cause) string {
-	if s := c.Command(); strings.HasPrefix(s, "openclaw ") {
-		return appName + " " + s
-	}
-	return c.Command()
 }
 
 func (t *texts) health(r supervisor.Reason) string {

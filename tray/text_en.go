@@ -136,6 +136,7 @@ var english = texts{
 		supervisor.GaveUp: "Choose View logs to see why, then Retry now.", supervisor.SignatureRefused: "Choose View logs to see why, then Retry now.",
 		supervisor.ConnectRefused:  "Choose View logs to see why, then Retry now.",
 		supervisor.PairingRequired: "Approve it on a paired device, or choose Copy the command that approves this device.",
+		supervisor.PairingThere:    "Choose Copy the command that approves this device, and run it on that machine.",
 		supervisor.AttachedGone:    "Wait for its owner to bring it back, or choose Start our own gateway.",
 		supervisor.Internal:        "Please report it: choose Save diagnostics report.",
 	},

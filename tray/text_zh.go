@@ -177,6 +177,7 @@ var chinese = texts{
 		supervisor.KeepsCrashing: "网关反复崩溃", supervisor.GaveUp: "无法恢复网关",
 
 		supervisor.TokenMismatch: "网关拒绝令牌", supervisor.TokenMissing: "网关需要令牌，但没有可用的令牌",
+		supervisor.PairingThere:    "需要先在网关所在的机器上批准此设备",
 		supervisor.PairingRequired: "此设备需要先获得批准", supervisor.SignatureRefused: "网关拒绝此设备的签名",
 		supervisor.ClockSkew: "网关与本机的时钟相差太大", supervisor.ProtocolMismatch: "clawtray 与网关的协议版本不同",
 		supervisor.ConnectRefused: "网关拒绝连接", supervisor.IdentityBad: "设备身份无法使用",
@@ -220,6 +221,7 @@ var chinese = texts{
 		supervisor.DiskError: "请检查磁盘或您的配额是否已满，或磁盘是否有故障，然后重试。", supervisor.Downgrade: "请更新 OpenClaw。", supervisor.MigrationLock: "请等待其结束，然后重试。",
 		supervisor.StartTimeout: "请查看日志，然后重试。", supervisor.KeepsCrashing: "请查看日志，然后再次启动。", supervisor.GaveUp: "请查看日志，然后重试。",
 		supervisor.TokenMismatch: "请让双方使用相同的令牌，然后重试。", supervisor.TokenMissing: "请在 OpenClaw 或 clawtray 的配置中设置令牌。",
+		supervisor.PairingThere:    "请在那台机器的终端中运行该命令，或在已配对的设备上批准，之后 clawtray 会自行登录。",
 		supervisor.PairingRequired: "请在已配对的设备上或终端中批准，之后 clawtray 会自行登录。", supervisor.SignatureRefused: "请查看日志，然后重试。",
 		supervisor.ClockSkew: "请校正计算机的时钟，然后重试。", supervisor.ProtocolMismatch: "请更新两者中较旧的一个。",
 		supervisor.ConnectRefused: "请查看日志，然后重试。", supervisor.IdentityBad: "请更正文件权限，然后重试。",
@@ -244,6 +246,7 @@ var chinese = texts{
 		supervisor.StartTimeout:  "请选择“查看日志”了解原因，然后选择“立即重试”。", supervisor.KeepsCrashing: "请选择“查看日志”了解原因，然后选择“立即重试”。",
 		supervisor.GaveUp: "请选择“查看日志”了解原因，然后选择“立即重试”。", supervisor.SignatureRefused: "请选择“查看日志”了解原因，然后选择“立即重试”。",
 		supervisor.ConnectRefused:  "请选择“查看日志”了解原因，然后选择“立即重试”。",
+		supervisor.PairingThere:    "请选择“复制批准此设备的命令”，并在那台机器上运行。",
 		supervisor.PairingRequired: "请在已配对的设备上批准，或选择“复制批准此设备的命令”。",
 		supervisor.AttachedGone:    "请等待其所有者恢复，或选择“启动我们自己的网关”。",
 		supervisor.Internal:        "请报告此问题：选择“保存诊断报告”。",

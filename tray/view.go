@@ -164,7 +164,7 @@ func (v *view) alive() bool {
 
 // signIn are the causes that prevent clawtray from signing in to a running gateway.
 var signIn = map[supervisor.CauseCode]bool{
-	supervisor.TokenMismatch: true, supervisor.TokenMissing: true, supervisor.PairingRequired: true, supervisor.SignatureRefused: true,
+	supervisor.TokenMismatch: true, supervisor.TokenMissing: true, supervisor.PairingRequired: true, supervisor.PairingThere: true, supervisor.SignatureRefused: true,
 	supervisor.ClockSkew: true, supervisor.ProtocolMismatch: true, supervisor.ConnectRefused: true, supervisor.IdentityBad: true,
 }
 
