@@ -127,7 +127,7 @@ func (c *climb) lookAtProgress(ctx context.Context) {
 	c.look.Reset(g.p.HardStart / looks)
 	took := now.at.Sub(c.seen.at)
 	burns := now.err == nil && c.seen.err == nil && took > 0 && float64(now.cpu-c.seen.cpu) >= busyShare*float64(took)
-	if g.readyAt.IsZero() && (now.steps > c.seen.steps || burns && time.Since(c.began) < maxBusyStart*g.p.HardStart) {
+	if !g.answered && (now.steps > c.seen.steps || burns && time.Since(c.began) < maxBusyStart*g.p.HardStart) {
 		c.hard.Reset(g.patience())
 	}
 	c.seen = now
@@ -140,7 +140,7 @@ func (g *generation) patience() time.Duration {
 		return g.p.AttachedGrace
 	case g.adopted: // when clawtray ended, this gateway may still have been starting
 		return max(g.p.PortGone, g.p.HardStart-time.Since(g.proc.StartedAt()))
-	case g.readyAt.IsZero():
+	case !g.answered:
 		return g.p.HardStart
 	case g.mode == Attached:
 		return g.p.AttachedGrace
@@ -227,7 +227,7 @@ func (c *climb) refused(ctx context.Context, err error) (wait <-chan time.Time, 
 	case e != nil && e.Kind == rpc.KindUntrusted: // it was unknown who would get our secrets: try later
 		return time.After(max(poll, readyPoll)), nil
 	case !rule.Retry:
-		return nil, g.blocked(ctx, connectCause(err, rule, g.conf))
+		return nil, c.blocked(ctx, connectCause(err, rule, g.conf))
 	case isDrop(err):
 		return c.dropped(ctx, err)
 	case g.proc == nil:
@@ -263,7 +263,16 @@ func (c *climb) renewed(ctx context.Context, err error) (wait <-chan time.Time, 
 	if after, _ := g.conf.Fingerprint(); after != before {
 		return nil, nil
 	}
-	return nil, g.blocked(ctx, Cause{Code: WrongCertificate, Detail: g.conf.URL()})
+	return nil, c.blocked(ctx, Cause{Code: WrongCertificate, Detail: g.conf.URL()})
+}
+
+// blocked waits until it is worth signing in again, and starts the time limits again,
+// because a person may have needed days.
+func (c *climb) blocked(ctx context.Context, cause Cause) error {
+	err := c.g.blocked(ctx, cause)
+	c.stop()
+	*c = *c.g.newClimb()
+	return err
 }
 
 // isDrop reports whether the gateway accepted a connection and then closed it. A refused
@@ -339,19 +348,23 @@ func (g *generation) startedOr(ctx context.Context, asked, poll time.Duration) <
 // approval, another protocol version. The gateway keeps running meanwhile. Retries cannot
 // heal these causes (BEHAVIOUR H4). A nil return means: try again.
 func (g *generation) blocked(ctx context.Context, c Cause) error {
+	g.answered = true
 	g.log.Error("the gateway runs, but cannot be used", "cause", c.Code, "why", c.Error())
 	g.stand(stand{at: blocked, mode: g.mode}, func(s *Status) {
 		s.State, s.Phase, s.Cause, s.Facts.RPCAlive = Failed, Idle, c, false
 		s.NextRetryAt, s.SlowStart, s.LastLine = time.Time{}, false, ""
 		s.Health = Health{}.with(reason(ReasonNoRPC, string(c.Code)))
 	})
-	corrected, leave := g.correction(ctx, c)
-	defer leave()
+	var corrected chan struct{}
 	var mayBeApproved <-chan time.Time
 	if c.Code == PairingRequired || c.Code == PairingThere {
 		ticker := time.NewTicker(approvalPoll)
 		defer ticker.Stop()
 		mayBeApproved = ticker.C
+	} else {
+		var leave func()
+		corrected, leave = g.correction(ctx, c)
+		defer leave()
 	}
 	for {
 		select {
@@ -370,7 +383,7 @@ func (g *generation) blocked(ctx context.Context, c Cause) error {
 				return g.signInAgain()
 			}
 		case <-corrected:
-			g.log.Info("the configuration has changed, or the gateway has restarted: signing in again")
+			g.log.Info("the configuration has changed, or the gateway has ended or restarted: signing in again")
 			return g.signInAgain()
 		}
 	}
@@ -411,47 +424,30 @@ func (g *generation) unapproved(ctx context.Context) bool {
 	return true
 }
 
-// lockedOut are the causes that a change of the configuration, or a restart of the gateway
-// with what was changed before, can heal.
+// lockedOut are the causes that a change of the configuration can heal while the gateway runs.
 var lockedOut = map[CauseCode]bool{TokenMismatch: true, TokenMissing: true, PasswordRefused: true, ProxyOnly: true, SecretOpaque: true, WrongCertificate: true}
 
-// correction returns a channel that receives when the configuration, or a secret that it
-// refers to, has changed and then stayed the same for configQuiet. It also receives when the
-// gateway has restarted, because some gateways use a new token only after that. The channel
-// is nil, so it never receives, when none of this can heal the cause c. leave ends the
-// observation.
+// correctionPoll is the time between two looks whether something has changed that keeps us out.
+const correctionPoll = 2 * time.Second
+
+// correction returns a channel that receives when it is worth signing in again: the gateway
+// has ended or restarted, or the configuration has changed and then stayed the same for
+// configQuiet. Some gateways use a changed token only after they have restarted, and the
+// owner of an attached gateway may start another version. leave ends the observation.
 func (g *generation) correction(ctx context.Context, c Cause) (corrected chan struct{}, leave func()) {
-	if !lockedOut[c.Code] {
-		return nil, func() {}
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	corrected = make(chan struct{}, 1)
 	left := make(chan struct{})
-	state := func() string {
-		limited, cancel := context.WithTimeout(ctx, configTimeout)
-		defer cancel()
-		e, err := g.host.Gateway(limited)
-		token, password := e.Credentials()
-		pin, _ := e.Fingerprint()
-		return fmt.Sprint(fileState(e.File), err, token, password, pin) // never logged
-	}
 	refused := time.Now()
-	restarted := func() bool {
-		limited, cancel := context.WithTimeout(ctx, configTimeout)
-		defer cancel()
-		asked := time.Now()
-		r, err := g.readyz(limited)
-		return err == nil && r.Uptime > 0 && asked.Add(-r.Uptime).After(refused)
-	}
 	g.helpers.Go(func() {
 		defer close(left)
-		before := state()
+		before := g.signInState(ctx, c)
 		last, since := before, refused
-		for pause(ctx, slowPoll) == nil {
-			if now := state(); now != last {
+		for pause(ctx, correctionPoll) == nil {
+			if now := g.signInState(ctx, c); now != last {
 				last, since = now, time.Now()
 			}
-			if restarted() || last != before && time.Since(since) >= configQuiet {
+			if g.isAnother(ctx, refused) || last != before && time.Since(since) >= configQuiet {
 				corrected <- struct{}{}
 				return
 			}
@@ -461,6 +457,34 @@ func (g *generation) correction(ctx context.Context, c Cause) (corrected chan st
 		cancel()
 		<-left
 	}
+}
+
+// signInState returns what the sign-in depends on, as a text to compare. It has secrets, so
+// it must not be logged. It is empty when no change of the configuration can heal the cause.
+func (g *generation) signInState(ctx context.Context, c Cause) string {
+	if !lockedOut[c.Code] {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, configTimeout)
+	defer cancel()
+	e, err := g.host.Gateway(ctx)
+	token, password := e.Credentials()
+	pin, _ := e.Fingerprint()
+	return fmt.Sprint(fileState(e.File), err, token, password, pin)
+}
+
+// isAnother reports whether the gateway that refused us at that time has ended, or has
+// restarted since, also in place.
+func (g *generation) isAnother(ctx context.Context, refused time.Time) bool {
+	limited, cancel := context.WithTimeout(ctx, configTimeout)
+	defer cancel()
+	asked := time.Now()
+	r, err := g.readyz(limited)
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return ctx.Err() == nil
+	}
+	return err == nil && r.Uptime > 0 && asked.Add(-r.Uptime).After(refused)
 }
 
 // replace returns the order that ends a gateway which does not let us sign in. When the
@@ -480,7 +504,7 @@ func (g *generation) tooLate() Cause {
 	switch {
 	case g.conf.IsRemote():
 		return Cause{Code: RemoteUnreachable, Detail: g.conf.URL()}
-	case g.readyAt.IsZero() && !g.adopted:
+	case !g.answered && !g.adopted:
 		return Cause{Code: StartTimeout, Detail: g.p.HardStart.String(), LastLine: g.lastLine()}
 	case g.mode == Managed:
 		return Cause{Code: Hung, Detail: "it accepted no connection for " + g.p.PortGone.String(), LastLine: g.lastLine()}
@@ -514,6 +538,7 @@ func (g *generation) accepted(ctx context.Context, s *rpc.Session) {
 	now := time.Now()
 	hello := s.Hello()
 	restarted := g.booted(hello, now)
+	g.answered = true
 	if g.readyAt.IsZero() {
 		g.readyAt = now
 	}

@@ -353,9 +353,13 @@ func TestXU7_AChangeOfTheConfigurationEndsALockout(t *testing.T) {
 			s.host.edit("edited", time.Now())
 			s.until("signing in again", in(Reconnecting))
 			s.until("refused again", in(Failed))
-			time.Sleep(10 * time.Minute)
-			s.host.current().gw.SetToken(testToken)
-			s.host.current().gw.Restart()
+			time.Sleep(time.Hour)
+			gw := s.host.current().gw
+			gw.SetToken(testToken)
+			gw.SetStarting(true)
+			gw.Restart()
+			time.Sleep(time.Minute)
+			gw.SetStarting(false)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

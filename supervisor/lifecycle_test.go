@@ -539,6 +539,24 @@ func TestH4_WrongTokenDoesNotLoopAndDoesNotKill(t *testing.T) {
 	})
 }
 
+// The owner of an attached gateway that refuses us may end it or start another version. The
+// status follows, also for causes that no change of the configuration heals.
+func TestH4_AnAttachedGatewayThatIsReplaced(t *testing.T) {
+	play(t, visited, nil, func(s *scene) {
+		s.host.mu.Lock()
+		s.host.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken, Protocol: 99})
+		s.host.mu.Unlock()
+		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != ProtocolMismatch {
+			t.Fatalf("got %v", err)
+		}
+		time.Sleep(time.Hour)
+		s.host.leave()
+		s.until("no gateway", func(st Status) bool { return st.Cause.Code == AttachedGone && st.State == Failed })
+		s.host.arrive()
+		s.until("running", in(Running))
+	})
+}
+
 func TestF2_AStoppedProcessIsReplacedWithinTwoMinutes(t *testing.T) {
 	play(t, healthy, nil, func(s *scene) {
 		s.start()
