@@ -254,7 +254,7 @@ func (c Cause) Command() string {
 		return "clawtray start --last-good"
 	case c.Offer() == SafeStart:
 		return "clawtray start --safe"
-	case c.Code != PairingRequired && c.Code != PairingThere:
+	case c.Action() != ActApprove:
 		return ""
 	}
 	command := "openclaw devices list"
@@ -264,7 +264,7 @@ func (c Cause) Command() string {
 	if c.Code == PairingThere { // that machine may have no clawtray
 		return command
 	}
-	return "clawtray " + command
+	return "clawtray " + command // on most machines, openclaw is not in PATH
 }
 
 // NeedsPerson reports whether a person has to act, because no retry can heal the cause.

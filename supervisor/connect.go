@@ -269,10 +269,12 @@ func (c *climb) renewed(ctx context.Context, err error) (wait <-chan time.Time, 
 // blocked waits until it is worth signing in again, and starts the time limits again,
 // because a person may have needed days.
 func (c *climb) blocked(ctx context.Context, cause Cause) error {
-	err := c.g.blocked(ctx, cause)
+	if err := c.g.blocked(ctx, cause); err != nil {
+		return err
+	}
 	c.stop()
 	*c = *c.g.newClimb()
-	return err
+	return nil
 }
 
 // isDrop reports whether the gateway accepted a connection and then closed it. A refused
@@ -357,7 +359,7 @@ func (g *generation) blocked(ctx context.Context, c Cause) error {
 	})
 	var corrected chan struct{}
 	var mayBeApproved <-chan time.Time
-	if c.Code == PairingRequired || c.Code == PairingThere {
+	if c.Action() == ActApprove { // each look also notices a gateway that has ended or restarted
 		ticker := time.NewTicker(approvalPoll)
 		defer ticker.Stop()
 		mayBeApproved = ticker.C
@@ -417,7 +419,7 @@ func (g *generation) unapproved(ctx context.Context) bool {
 	}
 	rule := rpc.RuleFor(err)
 	if rule.Kind != rpc.KindPairing {
-		return false
+		return ctx.Err() != nil // a stop has ended the look, and the caller sees that
 	}
 	c := connectCause(err, rule, g.conf)
 	g.tell(func(s *Status) { s.Cause, s.Error = c, c.Error() })

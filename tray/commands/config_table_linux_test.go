@@ -103,15 +103,10 @@ func TestXU_RealConfigurationsOfOldVersions(t *testing.T) {
 		t.Skip(how)
 	}
 	for _, c := range configurations {
-		if newestPlays(c) && !*everyRow {
+		if c.oldDiffers != "" || newestPlays(c) && !*everyRow {
 			continue
 		}
-		t.Run(c.name, func(t *testing.T) {
-			if c.oldDiffers != "" {
-				t.Skip(c.oldDiffers)
-			}
-			c.play(t, node, entry)
-		})
+		t.Run(c.name, func(t *testing.T) { c.play(t, node, entry) })
 	}
 }
 
