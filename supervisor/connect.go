@@ -52,12 +52,18 @@ func (g *generation) connect(ctx context.Context) error {
 	defer c.stop()
 	for {
 		session, err := g.dialGateway(ctx)
-		if err == nil {
+		if err == nil && !closed(g.exited()) {
 			g.accepted(ctx, session)
 			return nil
 		}
-		if ctx.Err() != nil {
+		if session != nil { // a child of the ended gateway still has its socket
+			session.Close()
+		}
+		switch {
+		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case closed(g.exited()):
+			return g.exit(ctx)
 		}
 		wait, err := c.refused(ctx, err)
 		if err == nil && wait != nil {

@@ -261,13 +261,23 @@ func (g *generation) ask(ctx context.Context) {
 	}
 }
 
-// dialGateway makes one attempt to connect, with the current configuration.
+// dialGateway makes one attempt to connect, with the current configuration. The attempt
+// ends with our process, because a child that still has its socket may not answer.
 func (g *generation) dialGateway(ctx context.Context) (*rpc.Session, error) {
 	o, err := g.dialOptions(ctx)
 	if err != nil {
 		return nil, err
 	}
 	o.OnPhase, o.OnSession, o.OnSilence = g.onPhase, g.subscribe, g.onSilence
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g.helpers.Go(func() {
+		select {
+		case <-g.exited():
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	return rpc.Dial(ctx, o)
 }
 

@@ -670,10 +670,33 @@ func TestXH22_ACrashDuringARestartInPlace(t *testing.T) {
 		p.gw.Emit("shutdown", map[string]any{"reason": "gateway restarting", "restartExpectedMs": 1500})
 		p.gw.CloseAll(1012, "service restart")
 		p.finish(Exit{Code: 1})
-		s.until("reconnecting", in(Reconnecting))
+		// The gateway may have signed us in once more before it ended.
+		s.until("an incident", func(st Status) bool { return len(st.Incidents) > 0 })
 		st := s.until("running", in(Running))
 		if len(st.Incidents) != 1 || st.Incidents[0].Cause.Code != Exited {
 			t.Errorf("incidents %+v", st.Incidents)
+		}
+	})
+}
+
+// A child of the ended gateway still has its socket and goes on signing us in.
+func TestXH22_ACrashWhileSigningIn(t *testing.T) {
+	b := behaviour{listen: time.Second, socketStays: true, gateway: gatewaytest.Config{Timing: gatewaytest.Timing{HelloDelay: 10 * time.Second}}}
+	play(t, behaving(b), nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		p := s.host.current()
+		p.gw.Restart()
+		s.until("signing in", func(st Status) bool { return st.State == Reconnecting && st.Phase == Challenged })
+		p.finish(Exit{Code: 1})
+		ended := time.Now()
+		s.until("an incident", func(st Status) bool { return len(st.Incidents) > 0 })
+		if took := time.Since(ended); took > time.Second {
+			t.Errorf("the end of the process was noticed after %v", took)
+		}
+		st := s.until("running", in(Running))
+		if len(st.Incidents) != 1 || st.Incidents[0].Cause.Code != Exited || s.host.launches() != 2 {
+			t.Errorf("%d launches, incidents %+v", s.host.launches(), st.Incidents)
 		}
 	})
 }
