@@ -83,9 +83,9 @@ func (g *generation) verify(ctx context.Context, s *rpc.Session, silence rpc.Sil
 			return answers
 		case j == hangs && g.mode == Managed:
 			return hangs
-		case j == hangs: // attached: we must not restart it
+		case g.mode == Attached && e.Silence >= g.p.HangSilence: // we must not restart it, so there is no need to be sure that it hangs
 			g.tell(func(st *Status) { st.Health = st.Health.with(reason(ReasonNotAnswering, nil)) })
-		default:
+		case !e.Unknown && e.CPUShare >= busyShare:
 			g.tell(func(st *Status) { st.Health = st.Health.with(reason(ReasonBusy, nil)) })
 		}
 		select {

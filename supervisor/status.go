@@ -190,7 +190,7 @@ const (
 	ReasonIdentity        ReasonCode = "identity"       // device identity replaced or unreadable (BEHAVIOUR B3)
 	ReasonEnvironment     ReasonCode = "environment"    // see Status.Missing (BEHAVIOUR B4)
 	ReasonUpdate          ReasonCode = "update"         // see Status.InstalledVersion
-	ReasonNotAnswering    ReasonCode = "not-answering"  // an attached gateway hangs, and we must not restart it
+	ReasonNotAnswering    ReasonCode = "not-answering"  // an attached gateway is silent, and we must not restart it
 	ReasonNoRPC           ReasonCode = "no-rpc"         // the gateway runs, but we are not signed in
 	ReasonSafeStart       ReasonCode = "safe-start"     // a person started the gateway without channels and plugins (BEHAVIOUR Q3)
 	ReasonSpace           ReasonCode = "space"          // little space is left on a disk that the gateway writes to
