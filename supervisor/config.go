@@ -85,7 +85,7 @@ type LivenessPolicy struct {
 
 // CarePolicy is how a running gateway is looked after.
 type CarePolicy struct {
-	ReloadTooSoon time.Duration // a gateway connected for less than this has nothing to reload
+	ReloadTooSoon time.Duration // a gateway that accepted us less than this ago has nothing to reload
 	Debounce      time.Duration // automatic restarts within this time are made together
 	Tend          time.Duration // time between two beats: periodic checks of a running gateway
 	WakeQuiet     time.Duration // for this long after sleep no failure counts and nobody is notified

@@ -547,7 +547,7 @@ func (g *generation) accepted(ctx context.Context, s *rpc.Session) {
 	hello := s.Hello()
 	restarted := g.booted(hello, now)
 	g.answered = true
-	if g.readyAt.IsZero() {
+	if restarted || g.readyAt.IsZero() {
 		g.readyAt = now
 	}
 	_, identityProblem := g.cfg.Identity()

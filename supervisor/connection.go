@@ -57,7 +57,7 @@ func (g *generation) serve(ctx context.Context) error {
 	work, stop := context.WithCancel(ctx)
 	c := &connection{generation: g, s: s, work: work, began: time.Now(), boot: g.bootAt,
 		ready: make(chan bool, 1), verdicts: make(chan judgement, 1),
-		ended: make(chan error, 1), configs: make(chan struct{}, 1)}
+		ended: make(chan error), configs: make(chan struct{}, 1)}
 	defer func() {
 		stop()
 		g.helpers.Wait()

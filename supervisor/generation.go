@@ -99,7 +99,7 @@ type gateway struct {
 type boots struct {
 	bootID    string    // names the start of the gateway that we were connected to last
 	rebooting bool      // the gateway announced a restart in place
-	readyAt   time.Time // when it first became ready; zero before
+	readyAt   time.Time // when it accepted us first since its last start; zero before
 	answered  bool      // it has accepted or refused a sign-in, so its start is over
 	bootAt    time.Time // when the gateway began to start, which is before it read its configuration
 }

@@ -62,6 +62,8 @@ type model struct {
 	disk    *disk       // the gateways' configuration
 	pending sync.WaitGroup
 	log     []string
+
+	unanswered atomic.Int64 // requests of pending
 }
 
 func live(t *testing.T, seed uint64) {
@@ -162,7 +164,9 @@ func (m *model) step() {
 // intend sends a request. converge checks that it was answered.
 func (m *model) intend(r Request) {
 	m.log = append(m.log, fmt.Sprintf("%s now=%v automatic=%v", r.Intent, r.Now, r.Automatic))
+	m.unanswered.Add(1)
 	m.pending.Go(func() {
+		defer m.unanswered.Add(-1)
 		a, err := m.Do(m.t.Context(), r)
 		if err == nil && (a.Result == "" || a.Message == "") {
 			m.t.Errorf("%s was answered with nothing to show: %+v", r.Intent, a)
@@ -183,7 +187,7 @@ func (m *model) fault() {
 	}
 	stranger := h.stranger
 	h.mu.Unlock()
-	kind := m.IntN(28)
+	kind := m.IntN(29)
 	m.log = append(m.log, fmt.Sprintf("fault %d", kind))
 	switch {
 	case kind == 0:
@@ -240,6 +244,9 @@ func (m *model) fault() {
 		p.mu.Unlock()
 		p.gw.Silence(silent)
 	case p.isStopped(): // a stopped process can do nothing
+	case kind == 28:
+		p.gw.BreakAt([]string{"config.get", "secrets.reload", restartMethod, "health"}[m.IntN(4)])
+		m.intend(Request{Intent: []Intent{Restart, Reload}[m.IntN(2)]})
 	case kind == 5:
 		p.gw.CloseAll([]int{1000, 1006, 1008, 1009, 1012, 1013}[m.IntN(6)], "")
 	case kind == 6:
@@ -379,6 +386,9 @@ func (m *model) converge() {
 	m.host.mu.Unlock()
 	m.disk.set(func() { m.disk.issue, m.disk.running = "", m.disk.onDisk })
 	time.Sleep(30 * time.Minute)
+	if n := m.unanswered.Load(); n > 0 {
+		m.t.Errorf("%d requests without an answer, long after the last fault: %+v", n, m.Status())
+	}
 	if _, err := m.Do(m.t.Context(), Request{Intent: Stop}); err != nil {
 		m.t.Errorf("stop: %v", err)
 	}

@@ -40,8 +40,8 @@ func (a applied) issue() string {
 }
 
 // reload makes the gateway use the configuration on disk, and answers how that was done
-// (BEHAVIOUR E). A non-nil return ends the generation, so that a restart applies the
-// configuration.
+// (BEHAVIOUR E). It returns an error for perform, for example the order for a restart that
+// applies the configuration.
 func (c *connection) reload(cmd command) error {
 	answer := func(r Result, format string, args ...any) {
 		cmd.reply(Answer{Result: r, Message: fmt.Sprintf(format, args...)}, nil)
@@ -53,7 +53,7 @@ func (c *connection) reload(cmd command) error {
 		policy = openclaw.DefaultReload()
 	}
 	edited := err != nil || e.File.Changed.After(c.boot)
-	if connected := time.Since(c.began); connected < c.p.ReloadTooSoon && !edited {
+	if connected := time.Since(c.readyAt); connected < c.p.ReloadTooSoon && !edited {
 		answer(ResultNothingToDo, "clawtray has been connected for %d s, and the configuration has not changed since the gateway started.", int(connected.Seconds()))
 		return nil
 	}
@@ -61,11 +61,10 @@ func (c *connection) reload(cmd command) error {
 		return c.restart(cmd)
 	}
 	state, err := c.config(c.work, c.s)
-	if c.work.Err() != nil {
-		cmd.again()
-		return nil
-	}
-	if err != nil {
+	switch {
+	case connectionEnded(err):
+		return err
+	case err != nil:
 		c.log.Warn("the gateway did not tell about its configuration", "err", err)
 		return c.restart(cmd)
 	}
@@ -86,9 +85,8 @@ func (c *connection) reloadSecrets(cmd command) error {
 	a := Answer{Result: ResultApplied, Message: "The gateway runs the configuration on disk."}
 	if c.s.Supports("secrets.reload") {
 		if err := c.s.Call(c.work, "secrets.reload", struct{}{}, nil); err != nil {
-			if c.work.Err() != nil {
-				cmd.again()
-				return nil
+			if connectionEnded(err) {
+				return err
 			}
 			c.log.Warn("secrets.reload failed", "err", err)
 			return c.restart(cmd)

@@ -112,6 +112,40 @@ func TestE4_EveryEditOfABusyEvening(t *testing.T) {
 	})
 }
 
+// The connection breaks while the gateway works on the request, and the gateway lives on. The
+// next connection carries the request out, and no process is ended for it.
+func TestE4_TheConnectionBreaksMeanwhile(t *testing.T) {
+	for _, c := range []struct {
+		at     string
+		intent Intent
+		edited bool
+		want   Result
+	}{
+		{"config.get", Reload, false, ResultApplied},
+		{"secrets.reload", Reload, false, ResultApplied},
+		{restartMethod, Reload, true, ResultAppliedByRestart},
+		{restartMethod, Restart, false, ResultRestarted},
+	} {
+		t.Run(fmt.Sprint(c.intent, " at ", c.at), func(t *testing.T) {
+			d := newDisk()
+			play(t, editing(d, true), nil, func(s *scene) {
+				s.start()
+				time.Sleep(time.Minute)
+				if c.edited {
+					s.edit(d, "v2")
+				}
+				gw := s.host.current().gw
+				gw.BreakAt(c.at)
+				before := gw.Connects()
+				s.must(Request{Intent: c.intent}, c.want)
+				if s.host.launches() != 1 || gw.Connects() == before {
+					t.Errorf("%d launches, %d connections", s.host.launches(), gw.Connects()-before)
+				}
+			})
+		})
+	}
+}
+
 func TestE4_Rejected(t *testing.T) {
 	d := newDisk()
 	play(t, editing(d, true), nil, func(s *scene) {

@@ -2,7 +2,10 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"clawtray/rpc"
 )
 
 // command is a restart or a reload of a running gateway. The owner answers a restart when
@@ -19,18 +22,34 @@ type command struct {
 }
 
 // perform carries out a restart or a reload. It runs on its own goroutine, so that loop is
-// not blocked.
+// not blocked. An error of restart or reload ends the generation. When the connection ends
+// first, the owner hands the command over again.
 func (c *connection) perform(cmd command) {
 	carryOut := c.restart
 	if cmd.intent == Reload {
 		carryOut = c.reload
 	}
-	if err := carryOut(cmd); err != nil {
+	err := carryOut(cmd)
+	switch {
+	case err == nil:
+		return
+	case connectionEnded(err):
+		<-c.work.Done()
+	default:
 		select {
 		case c.ended <- err:
-		default: // another command has ended the connection already
+			return
+		case <-c.work.Done(): // the connection has ended for another reason
 		}
 	}
+	cmd.again()
+}
+
+// connectionEnded reports whether a call has failed because its connection has ended. The
+// gateway may be well, so it must not be restarted for that.
+func connectionEnded(err error) bool {
+	var e *rpc.Error
+	return errors.As(err, &e) && (e.Kind == rpc.KindCanceled || e.Kind == rpc.KindTransport && !errors.Is(err, context.DeadlineExceeded))
 }
 
 // restartMethod is the method that restarts a gateway within its own process (OpenClaw
@@ -39,8 +58,8 @@ const restartMethod = "gateway.restart.request"
 
 // restart asks the gateway to restart in place, which keeps the process and takes half the
 // time of a start. When the gateway cannot do that, or active work does not end in time,
-// the generation ends and the next one starts (BEHAVIOUR D, C4). A non-nil return ends the
-// generation.
+// the generation ends and the next one starts (BEHAVIOUR D, C4). It returns an error for
+// perform.
 func (c *connection) restart(cmd command) error {
 	full := &order{For: forRestart, Drain: cmd.drain, Cause: cmd.cause}
 	managed := c.mode == Managed
@@ -70,9 +89,8 @@ func (c *connection) restartInPlace(cmd command, full *order) error {
 	c.asked.Store(true)
 	if err := c.s.Call(c.work, restartMethod, map[string]any{"reason": "requested in clawtray"}, &answer); err != nil {
 		switch {
-		case c.work.Err() != nil: // the connection has ended
-			cmd.again()
-			return nil
+		case connectionEnded(err):
+			return err
 		case c.mode != Managed:
 			c.asked.Store(false)
 			cmd.reply(Answer{Result: ResultRejected}, err)

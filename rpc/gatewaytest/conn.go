@@ -128,6 +128,10 @@ func (c *Conn) received(b []byte) {
 		c.answer(e.ID, nil, &Error{Code: "INVALID_REQUEST", Message: "invalid request frame: at /id: must be string"})
 		return
 	}
+	if c.gw.breaksAt(e.Method) {
+		c.Close(websocket.CloseAbnormalClosure, "")
+		return
+	}
 	r := &Request{Conn: c, ID: e.ID, Method: e.Method, Params: e.Params, At: time.Now()}
 	handler, failed := c.gw.route(r)
 	switch {

@@ -195,6 +195,7 @@ type state struct {
 	draining   bool
 	closed     bool
 	noPongs    bool
+	breakAt    string // method whose next request breaks its connection
 }
 
 // New returns a gateway that does not listen yet. Use its Dial, Listen, ListenOn or
@@ -293,6 +294,20 @@ func (gw *Gateway) CloseAll(code int, reason string) {
 	for _, c := range gw.Conns() {
 		c.Close(code, reason)
 	}
+}
+
+// BreakAt makes the next request of a method break its connection instead of being
+// answered. The gateway goes on accepting connections.
+func (gw *Gateway) BreakAt(method string) { gw.set(func() { gw.state.breakAt = method }) }
+
+// breaksAt reports whether this request has to break its connection.
+func (gw *Gateway) breaksAt(method string) (breaks bool) {
+	gw.set(func() {
+		if breaks = gw.state.breakAt == method; breaks {
+			gw.state.breakAt = ""
+		}
+	})
+	return breaks
 }
 
 // SetStarting makes the gateway answer connects with "still starting", or stop doing so.
