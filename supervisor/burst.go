@@ -82,11 +82,17 @@ func (o *owner) burstOver() {
 			continue
 		}
 		p.held = false
-		if o.gen == nil {
+		switch {
+		case o.gen == nil:
 			o.wanted = true
 			o.retry.Stop()
 			o.status.Cause = p.request.cause()
 			o.launch()
+		case o.gen.where.at != blocked && o.gen.where.at != watching: // settle forwards it
+		case p.request.Automatic: // a person has to act first
+			p.finish(o.status, Answer{Result: ResultRejected}, o.status.Cause)
+		default:
+			poke(o.gen.retry)
 		}
 	}
 	o.setBurstTimer()

@@ -196,10 +196,10 @@ func (o *owner) sweep(by *order, mode Mode) {
 
 // stands records the new position of the generation and applies its change of the status.
 func (o *owner) stands(st stand, change func(*Status)) {
-	o.gen.where = st
-	if st.restarted {
+	if st.restarted || st.at == climbing && o.gen.where.at == watching { // watch has begun a start
 		o.launched()
 	}
+	o.gen.where = st
 	if st.at == serving && !o.gen.ending {
 		o.wanted = true // also when somebody else brought the gateway back
 	}

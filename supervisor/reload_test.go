@@ -257,6 +257,37 @@ func TestE1_UnreadableMeansTheDefaults(t *testing.T) {
 	})
 }
 
+// A reload is another try where clawtray waits for a person, and it is answered.
+func TestE2_ReloadWhileAPersonIsNeeded(t *testing.T) {
+	play(t, visited, nil, func(s *scene) {
+		s.start()
+		s.host.leave()
+		s.until("gone", in(Failed))
+		before := s.Status().Launches
+		s.must(Request{Intent: Reload}, ResultAppliedByRestart)
+		if st := s.Status(); st.Mode != Managed || s.host.launches() != 1 || st.Launches != before+1 {
+			t.Errorf("status %+v", st)
+		}
+	})
+	play(t, healthy, nil, func(s *scene) {
+		s.start()
+		gw := s.host.current().gw
+		gw.SetToken("another")
+		gw.CloseAll(4001, "gateway auth changed")
+		s.until("refused", in(Failed))
+		if a, err := s.Do(s.t.Context(), Request{Intent: Restart, Automatic: true}); a.Result != ResultRejected || causeOf(err) != TokenMismatch {
+			t.Errorf("an automatic restart: %+v, %v", a, err)
+		}
+		if _, err := s.Do(s.t.Context(), Request{Intent: Reload}); causeOf(err) != TokenMismatch {
+			t.Errorf("still refused: %v", err)
+		}
+		gw.SetToken(testToken)
+		if _, err := s.Do(s.t.Context(), Request{Intent: Reload}); err != nil || s.Status().State != Running || s.host.launches() != 1 {
+			t.Errorf("accepted: %v, status %+v", err, s.Status())
+		}
+	})
+}
+
 func TestE2_ReloadOfAStoppedGatewayStartsIt(t *testing.T) {
 	play(t, healthy, nil, func(s *scene) {
 		a, err := s.Do(s.t.Context(), Request{Intent: Reload})
