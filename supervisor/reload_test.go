@@ -146,6 +146,27 @@ func TestE4_TheConnectionBreaksMeanwhile(t *testing.T) {
 	}
 }
 
+// The same when clawtray itself makes a new connection, because the desktop has changed.
+func TestE4_ANewConnectionMeanwhile(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		gw := s.host.current().gw
+		gw.Handle("config.get", func(r *gatewaytest.Request) (any, *gatewaytest.Error) {
+			d.on(gw) // answer the next one
+			s.CanShowRequests(true)
+			<-r.Context().Done()
+			return gatewaytest.NoAnswer, nil
+		})
+		before := gw.Connects()
+		s.must(Request{Intent: Reload}, ResultApplied)
+		if st := s.Status(); s.host.launches() != 1 || gw.Connects() != before+1 || len(st.Incidents) != 0 {
+			t.Errorf("%d launches, %d connections, status %+v", s.host.launches(), gw.Connects()-before, st)
+		}
+	})
+}
+
 func TestE4_Rejected(t *testing.T) {
 	d := newDisk()
 	play(t, editing(d, true), nil, func(s *scene) {
