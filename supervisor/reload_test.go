@@ -280,16 +280,18 @@ func TestE1_UnreadableMeansTheDefaults(t *testing.T) {
 
 // A reload is another try where clawtray waits for a person, and it is answered.
 func TestE2_ReloadWhileAPersonIsNeeded(t *testing.T) {
-	play(t, visited, nil, func(s *scene) {
-		s.start()
-		s.host.leave()
-		s.until("gone", in(Failed))
-		before := s.Status().Launches
-		s.must(Request{Intent: Reload}, ResultAppliedByRestart)
-		if st := s.Status(); st.Mode != Managed || s.host.launches() != 1 || st.Launches != before+1 {
-			t.Errorf("status %+v", st)
-		}
-	})
+	for intent, want := range map[Intent]Result{Reload: ResultAppliedByRestart, Restart: ResultRestarted} {
+		play(t, visited, nil, func(s *scene) {
+			s.start()
+			s.host.leave()
+			s.until("gone", in(Failed))
+			before := s.Status().Launches
+			s.must(Request{Intent: intent}, want)
+			if st := s.Status(); st.Mode != Managed || s.host.launches() != 1 || st.Launches != before+1 {
+				t.Errorf("%s: status %+v", intent, st)
+			}
+		})
+	}
 	play(t, healthy, nil, func(s *scene) {
 		s.start()
 		gw := s.host.current().gw
