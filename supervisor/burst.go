@@ -88,7 +88,7 @@ func (o *owner) burstOver() {
 			o.retry.Stop()
 			o.status.Cause = p.request.cause()
 			o.launch()
-		case o.gen.where.at != blocked && o.gen.where.at != watching: // settle forwards it
+		case !o.gen.waits(): // settle forwards it
 		case p.request.Automatic: // a person has to act first
 			p.finish(o.status, Answer{Result: ResultRejected}, o.status.Cause)
 		default:

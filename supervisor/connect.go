@@ -558,7 +558,7 @@ func (g *generation) accepted(ctx context.Context, s *rpc.Session) {
 		g.helpers.Go(func() { g.host.Accepted(context.WithoutCancel(ctx), conf) })
 	}
 	g.hub.emit(rpc.Event{Name: EventReady})
-	g.stand(stand{at: serving, mode: g.mode, restarted: restarted}, func(st *Status) {
+	g.stand(stand{at: serving, mode: g.mode, starts: restarted}, func(st *Status) {
 		st.State, st.Phase, st.Mode = Running, Ready, g.mode
 		st.ConnectedAt = now
 		st.StoppingFor, st.ActiveWork, st.Deadline = "", 0, time.Time{}

@@ -142,9 +142,9 @@ const (
 // stand is the position of a generation. The owner's decisions depend on it and not on the
 // status.
 type stand struct {
-	at        place
-	mode      Mode
-	restarted bool // used with serving: the gateway has restarted in place since the connection before
+	at     place
+	mode   Mode
+	starts bool // a start that owner.launch has not counted: a restart in place, or the end of a wait
 }
 
 // run is the main function of a generation. When it returns, everything that the generation

@@ -75,6 +75,12 @@ func (r *running) goesDown() bool { return r.ending || r.where.at == descending 
 // serves reports whether the generation is connected and has no order to end.
 func (r *running) serves() bool { return r != nil && r.where.at == serving && !r.ending }
 
+// waits reports whether the generation can go on only when a person acts or something
+// outside changes, and has no order to end.
+func (r *running) waits() bool {
+	return (r.where.at == blocked || r.where.at == watching) && !r.ending
+}
+
 func stoppedTimer() *time.Timer {
 	t := time.NewTimer(0)
 	t.Stop()
@@ -196,10 +202,10 @@ func (o *owner) sweep(by *order, mode Mode) {
 
 // stands records the new position of the generation and applies its change of the status.
 func (o *owner) stands(st stand, change func(*Status)) {
-	if st.restarted || st.at == climbing && o.gen.where.at == watching { // watch has begun a start
+	o.gen.where = st
+	if st.starts {
 		o.launched()
 	}
-	o.gen.where = st
 	if st.at == serving && !o.gen.ending {
 		o.wanted = true // also when somebody else brought the gateway back
 	}

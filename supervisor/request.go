@@ -193,7 +193,7 @@ func (o *owner) restart(p *pending, cause Cause) {
 		if o.forward(p); !p.sent { // the gateway runs, but we cannot sign in
 			o.end(&order{For: forRestart, Cause: cause})
 		}
-	case o.gen.where.at == blocked, o.gen.where.at == watching:
+	case o.gen.waits():
 		poke(o.gen.retry)
 	default:
 		o.hurry(p) // a second request means: do not wait any longer

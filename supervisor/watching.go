@@ -40,7 +40,7 @@ func (g *generation) watch(ctx context.Context) error {
 // beginStart begins a start after a wait.
 func (g *generation) beginStart() {
 	g.mode = NoMode
-	g.stand(stand{at: climbing, mode: NoMode}, func(s *Status) { s.State = Starting })
+	g.stand(stand{at: climbing, mode: NoMode, starts: true}, func(s *Status) { s.State = Starting })
 }
 
 // gatewayAnswers reports whether somebody else's gateway answers, again or for the first
