@@ -22,6 +22,9 @@ const (
 	// configRest is the minimum time between two checks of the gateway's configuration, so
 	// that a burst of changes causes only two checks.
 	configRest = time.Second
+	// appliesItself is how long after an edit the gateway may still apply it by itself. That
+	// takes two seconds, and longer on a busy machine (measured).
+	appliesItself = 15 * time.Second
 )
 
 // connection is one connection to the gateway, from hello-ok to its end.

@@ -60,7 +60,7 @@ func (c *connection) reload(cmd command) error {
 	if mode := policy.Mode.Value; mode == "off" || mode == "restart" || !c.s.Supports("config.get") {
 		return c.restart(cmd)
 	}
-	state, err := c.config(c.work, c.s)
+	state, err := c.configAfter(e.File.Changed)
 	switch {
 	case connectionEnded(err):
 		return err
@@ -78,6 +78,24 @@ func (c *connection) reload(cmd command) error {
 		return c.restart(cmd)
 	}
 	return c.reloadSecrets(cmd)
+}
+
+// configAfter asks the gateway about its configuration, until the gateway has applied an edit
+// or has had the time for it. A restart for an edit that it applies itself would end its work
+// for nothing.
+func (c *connection) configAfter(edited time.Time) (applied, error) {
+	now := time.Now()
+	deadline := now.Add(min(appliesItself, edited.Add(appliesItself).Sub(now))) // the clock may have been set back since the edit
+	for {
+		state, err := c.config(c.work, c.s)
+		if err != nil || !state.Valid || !state.drifted() || !time.Now().Before(deadline) {
+			return state, err
+		}
+		select {
+		case <-c.work.Done(): // the next call tells why
+		case <-time.After(configRest):
+		}
+	}
 }
 
 // reloadSecrets lets the gateway read its secrets again, if it can.

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,6 +90,54 @@ func TestE4_AppliedByRestart(t *testing.T) {
 				time.Sleep(time.Minute)
 				if d.running != "v2" || s.Status().Health.Level != Healthy {
 					t.Errorf("it runs %q: %+v", d.running, s.Status().Health)
+				}
+			})
+		})
+	}
+}
+
+// A gateway applies most edits itself, within seconds, on a busy machine more. A reload in the
+// meantime leaves that to it.
+func TestE4_TheGatewayAppliesTheEditItself(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		edited   time.Duration // before the reload
+		applies  time.Duration // the time that the gateway needs; 0: it never applies the edit
+		restarts bool          // it applies the edit by a restart in place
+		want     Result
+		launches int
+		within   time.Duration
+	}{
+		{"while it runs", 0, 5 * time.Second, false, ResultApplied, 1, 8 * time.Second},
+		{"by a restart", 0, 5 * time.Second, true, ResultAppliedByRestart, 2, 10 * time.Second},
+		{"never", 0, 0, false, ResultAppliedByRestart, 2, 20 * time.Second},
+		{"never, an old edit", time.Minute, 0, false, ResultAppliedByRestart, 2, 5 * time.Second},
+		{"never, an edit in the future", -time.Hour, 0, false, ResultAppliedByRestart, 2, 20 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDisk()
+			play(t, editing(d, true), nil, func(s *scene) {
+				s.start()
+				time.Sleep(2 * time.Minute)
+				d.set(func() { d.onDisk = "v2" })
+				s.host.edit("v2", time.Now().Add(-c.edited))
+				if c.applies > 0 {
+					time.AfterFunc(c.applies, func() {
+						if c.restarts {
+							s.host.current().restart()
+						} else {
+							d.set(func() { d.running = d.onDisk })
+						}
+					})
+				}
+				began := time.Now()
+				s.must(Request{Intent: Reload}, c.want)
+				if took := time.Since(began); took > c.within {
+					t.Errorf("answered after %v", took)
+				}
+				asked := slices.ContainsFunc(s.host.current().gw.Received(), func(r gatewaytest.Request) bool { return r.Method == restartMethod })
+				if st := s.Status(); st.Launches != c.launches || asked != (c.applies == 0) || s.host.launches() != 1 || d.running != "v2" || len(st.Incidents) != 0 {
+					t.Errorf("it runs %s, status %+v", d.running, st)
 				}
 			})
 		})
