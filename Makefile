@@ -55,7 +55,7 @@ desktops: ## the tray in GNOME, KDE and sway, with pictures in build/screenshots
 	@sh packaging/packages.sh desktops
 	@$(SCRIPT)desktops.sh
 
-test-matrix: build ## each version of OpenClaw, and the long tables in full; an hour
+test-matrix: build ## all tests with real gateways, with each version of OpenClaw; an hour or two
 	@$(SCRIPT)matrix.sh
 
 lint: ## look at the code without running it, for six platforms

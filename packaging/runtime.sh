@@ -19,13 +19,14 @@ runtime() {
 }
 
 # runtimes installs each OpenClaw that clawtray supports, with a Node that it accepts, and
-# tells the tests where the newest and the oldest are. 2026.3.13 is left out, because one of
+# tells the tests where they are. 2026.3.13 is left out, because one of
 # its indirect dependencies is in a git repository and not in the registry. rpc/gatewaytest
 # imitates its protocol.
 runtimes() {
   runtime newest
   export CLAWTRAY_TEST_NODE="$node" CLAWTRAY_TEST_OPENCLAW="$openclaw"
   runtime 2026.8.2 --openclaw 2026.8.2
+  export CLAWTRAY_TEST_NODE_8_2="$node" CLAWTRAY_TEST_OPENCLAW_8_2="$openclaw"
   runtime 2026.6.11 --node 22.22.3 --openclaw 2026.6.11
   export CLAWTRAY_TEST_NODE_6_11="$node" CLAWTRAY_TEST_OPENCLAW_6_11="$openclaw"
 }

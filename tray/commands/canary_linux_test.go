@@ -244,8 +244,10 @@ func (c *canary) check() {
 // TestXS5_CanaryRun: a gateway prints every secret in every spelling while it crashes and
 // while it rejects its configuration. Each secret may only be found where it belongs.
 func TestXS5_CanaryRun(t *testing.T) {
+	t.Parallel()
 	for name, code := range map[string]string{"crash": "1", "refusal": "78"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := newCanary(t, "")
 			c.writeStub(code)
 			c.run("--debug", "--trace-rpc")
@@ -265,8 +267,8 @@ func TestXS5_CanaryRun(t *testing.T) {
 // TestXS5_CanaryWithAGateway: a real gateway uses these secrets and runs normally.
 func TestXS5_CanaryWithAGateway(t *testing.T) {
 	long(t)
-	node, entry := realRuntime(t)
-	c := newCanary(t, fmt.Sprintf("node = %q\nopenclaw = %q\n", node, entry))
+	t.Parallel()
+	c := newCanary(t, realRuntime(t, newest).settings())
 	c.env = append(c.env, "XDG_CACHE_HOME="+compiled)
 	c.run("--debug", "--trace-rpc")
 	c.until("running", running)

@@ -102,15 +102,15 @@ var configurations = []configuration{
 		u.openclawJSON(`{gateway: {mode: "local", port: 1, auth: {token: "canary-of-the-default"}}}`)
 		u.write(".openclaw-work/openclaw.json", u.local(loop+`auth: {token: "canary-work"}`))
 	}},
-	{name: "O4 remote by ws", signIn: byToken, secret: "canary-far", oldDiffers: "nothing of OpenClaw runs here", arrange: func(u *user) {
+	{name: "O4 remote by ws", signIn: byToken, secret: "canary-far", arrange: func(u *user) {
 		u.elsewhere(loop+`auth: {token: "canary-far"}`, nil)
 		withFile(`{gateway: {mode: "remote", remote: {transport: "direct", url: "ws://127.0.0.1:<port>", token: "canary-far"}}}`)(u)
 	}},
-	{name: "O4 remote by wss with its pin", signIn: byToken, secret: "canary-far", tls: true, oldDiffers: "nothing of OpenClaw runs here", arrange: func(u *user) {
+	{name: "O4 remote by wss with its pin", signIn: byToken, secret: "canary-far", tls: true, arrange: func(u *user) {
 		pin := u.elsewhere(loop+`tls: {enabled: true, certPath: "<home>/cert.pem", keyPath: "<home>/key.pem"}, auth: {token: "canary-far"}`, func(other *user) string { return other.certificate("key.pem", "cert.pem") })
 		withFile(`{gateway: {mode: "remote", remote: {transport: "direct", url: "wss://127.0.0.1:<port>", token: "canary-far", tlsFingerprint: "sha256:` + pin + `"}}}`)(u)
 	}},
-	{name: "O4 remote by wss with another pin", cause: supervisor.WrongCertificate, says: "another certificate", oldDiffers: "nothing of OpenClaw runs here", arrange: func(u *user) {
+	{name: "O4 remote by wss with another pin", cause: supervisor.WrongCertificate, says: "another certificate", arrange: func(u *user) {
 		u.elsewhere(loop+`tls: {enabled: true}, auth: {token: "canary-far"}`, nil)
 		withFile(`{gateway: {mode: "remote", remote: {transport: "direct", url: "wss://127.0.0.1:<port>", token: "canary-far", tlsFingerprint: "` + strings.Repeat("0", 64) + `"}}}`)(u)
 	}},

@@ -61,15 +61,16 @@ var inShort = map[string]bool{"XU7 a password": true, "XU12 cut in the middle": 
 // twoAtOnce limits how many gateways the table starts at the same time.
 var twoAtOnce = make(chan struct{}, 2)
 
-// everyRow plays the long tables in full. Each start of the newest gateway takes 18 seconds
-// of a processor, so `make check` plays a part of them and `make test-matrix` everything.
-var everyRow = flag.Bool("every-row", false, "play the long tables in full, not only a part that has each kind")
+// everyRow plays everything with the newest OpenClaw. Each of its starts takes 10 to 25
+// seconds of a processor, so `make check` leaves to `make test-matrix` what another OpenClaw
+// shows as well.
+var everyRow = flag.Bool("every-row", false, "play all tables in full, with the newest OpenClaw")
 
 // TestXU_RealConfigurations starts clawtray with the configurations of the table. Without
-// -every-row, these are the first one of each id, and those that the oldest OpenClaw cannot
-// play. It plays all the others, because it starts three times as fast.
+// -every-row, these are those that the gateway is also restarted with, and those that the
+// oldest OpenClaw cannot play.
 func TestXU_RealConfigurations(t *testing.T) {
-	node, entry := realRuntime(t)
+	r := realRuntime(t, newest)
 	for _, c := range configurations {
 		if !newestPlays(c) && !*everyRow {
 			continue
@@ -78,51 +79,42 @@ func TestXU_RealConfigurations(t *testing.T) {
 			if testing.Short() && !inShort[c.name] {
 				t.Skip("make check runs it")
 			}
-			c.play(t, node, entry)
+			c.play(t, r)
 		})
 	}
 }
 
 // newestPlays reports whether a row is for the newest OpenClaw when each row is played once.
-func newestPlays(c configuration) bool {
-	first := slices.IndexFunc(configurations, func(other configuration) bool { return other.id() == c.id() })
-	return configurations[first].name == c.name || c.oldDiffers != "" || inShort[c.name]
-}
+func newestPlays(c configuration) bool { return c.restarts || c.oldDiffers != "" || inShort[c.name] }
 
 // TestXU_RealConfigurationsOfOldVersions is the same table with OpenClaw 2026.6.11. Without
-// -every-row, it plays what the newest does not.
+// -every-row, it plays what the newest does not: all faults that users met, and the first
+// row of each behaviour.
 func TestXU_RealConfigurationsOfOldVersions(t *testing.T) {
 	long(t)
-	const oldest = "_6_11"
-	node, entry := os.Getenv("CLAWTRAY_TEST_NODE"+oldest), os.Getenv("CLAWTRAY_TEST_OPENCLAW"+oldest)
-	if node == "" || entry == "" {
-		const how = "OpenClaw 2026.6.11 is not given; `make check` installs it"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(how)
-		}
-		t.Skip(how)
-	}
+	r := realRuntime(t, oldest)
 	for _, c := range configurations {
-		if c.oldDiffers != "" || newestPlays(c) && !*everyRow {
+		if c.oldDiffers != "" || !*everyRow && (newestPlays(c) || c.another()) {
 			continue
 		}
-		t.Run(c.name, func(t *testing.T) { c.play(t, node, entry) })
+		t.Run(c.name, func(t *testing.T) { c.play(t, r) })
 	}
 }
 
-// id is the id of the fault or the behaviour, the first word of the name.
-func (c configuration) id() string {
-	id, _, _ := strings.Cut(c.name, " ")
-	return id
+// another reports whether the row is about a behaviour (an id of one letter) and not the
+// first one about it.
+func (c configuration) another() bool {
+	id := func(c configuration) string { id, _, _ := strings.Cut(c.name, " "); return id }
+	first := slices.IndexFunc(configurations, func(other configuration) bool { return id(other) == id(c) })
+	return id(c)[0] == 'O' && configurations[first].name != c.name
 }
 
 // play runs one life of a gateway with the configuration.
-func (c configuration) play(t *testing.T, node, entry string) {
+func (c configuration) play(t *testing.T, r installed) {
 	t.Parallel()
 	twoAtOnce <- struct{}{}
 	t.Cleanup(func() { <-twoAtOnce })
-	u := newUser(t, fmt.Sprintf("node = %q\nopenclaw = %q\n", node, entry))
-	u.env = append(u.env, "XDG_CACHE_HOME="+compiled)
+	u := newOwner(t, r)
 	u.write(".config/clawtray/clawtray.toml", u.settings) // without a port, because OpenClaw's configuration has it
 	c.arrange(u)
 	before := u.openclawFile(c.profile)
@@ -322,7 +314,7 @@ func (u *user) certificateUntil(end time.Time, key, cert string) string {
 // machine, and makes its port the user's. It ends with the test.
 func (u *user) elsewhere(keys string, prepare func(other *user) string) (prepared string) {
 	u.t.Helper()
-	other := newUser(u.t, "")
+	other := newOwner(u.t, u.runtime)
 	u.port = other.port
 	if prepare != nil {
 		prepared = prepare(other)
@@ -337,8 +329,7 @@ func (u *user) elsewhere(keys string, prepare func(other *user) string) (prepare
 // clawtray. It ends with the test.
 func (u *user) ownGateway() *exec.Cmd {
 	u.t.Helper()
-	node, entry := realRuntime(u.t)
-	cmd := exec.Command(node, entry, "gateway")
+	cmd := exec.Command(u.runtime.node, u.runtime.entry, "gateway")
 	cmd.Env = append(u.env, "OPENCLAW_NO_RESPAWN=1", "OPENCLAW_DISABLE_BONJOUR=1")
 	if err := cmd.Start(); err != nil {
 		u.t.Fatal(err)

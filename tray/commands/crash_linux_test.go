@@ -24,7 +24,7 @@ func TestG1_KilledAgainAndAgain(t *testing.T) {
 	if *everyRow {
 		kills = 10
 	}
-	u := withGateway(t, "[supervision]", "restart_budget = 10")
+	u := withAnyGateway(t, "[supervision]", "restart_budget = 10")
 	u.run()
 	s := u.until("running", running)
 	for n := 1; n <= kills; n++ {
@@ -128,7 +128,7 @@ if (require("node:worker_threads").isMainThread) {
 func TestF2_BlockedEventLoop(t *testing.T) {
 	long(t)
 	const busy = 130 // seconds; the third heartbeat is missed after 102 to 104, a restart would follow within 10
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	u.configure("node_options = " + fmt.Sprintf("%q", "--require "+filepath.Join(u.home, "block.cjs")))
 	trigger := filepath.Join(u.home, "block")
 	u.write("block.cjs", fmt.Sprintf(blockScript, trigger, busy))

@@ -78,7 +78,7 @@ func TestK1_AStaleDeviceToken(t *testing.T) {
 // once, and the gateway goes on.
 func TestK1_AStaleDeviceTokenAndNothingElse(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	pairedBefore(u)
 	file := filepath.Join(u.home, ".local/state/clawtray/device-tokens.json")
 	_, token := u.issued()

@@ -44,7 +44,7 @@ func (u *user) doctor() map[string]finding {
 // and leaves nothing behind. With one, it knows whose gateway uses the port.
 func TestN4_DoctorWithAndWithoutAClawtray(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	u.write(".openclaw/openclaw.json", `{gateway: {mode: "local", auth: {token: "canary-openclaw-token"}}}`)
 	before := u.doctor()
 	if f := before["instance"]; f.Level != "ok" || f.Detail != "clawtray is not running" {
@@ -85,7 +85,7 @@ func TestN4_DoctorWithAndWithoutAClawtray(t *testing.T) {
 // effect at once, the others at a restart.
 func TestSettingsWhileItRuns(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	const file = ".config/clawtray/clawtray.toml"
 	path := filepath.Join(u.home, file)
 	good, err := os.ReadFile(path)

@@ -75,7 +75,7 @@ func TestB7_BrokenConfiguration(t *testing.T) {
 // it running, also when it uses the same state directory on another port.
 func TestM1_SecondGateway(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	other := u.gateway(u.port)
 	u.run()
 	s := u.until("running", running)
@@ -103,8 +103,7 @@ func TestM1_SecondGateway(t *testing.T) {
 // gateway starts a gateway as somebody else would, and ends it with the test.
 func (u *user) gateway(port int) *exec.Cmd {
 	u.t.Helper()
-	node, entry := realRuntime(u.t)
-	cmd := exec.Command(node, entry, "gateway", "--port", strconv.Itoa(port), "--bind", "loopback", "--allow-unconfigured")
+	cmd := exec.Command(u.runtime.node, u.runtime.entry, "gateway", "--port", strconv.Itoa(port), "--bind", "loopback", "--allow-unconfigured")
 	u.env = append(u.env, "OPENCLAW_GATEWAY_TOKEN=a-token-of-the-user")
 	cmd.Env = append(u.env, "OPENCLAW_NO_RESPAWN=1", "OPENCLAW_DISABLE_BONJOUR=1")
 	if err := cmd.Start(); err != nil {
@@ -129,7 +128,7 @@ func (u *user) gateway(port int) *exec.Cmd {
 // is replaced within two minutes.
 func TestF2_StoppedProcess(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	u.run()
 	first := u.until("running", running)
 	if err := syscall.Kill(first.PID, syscall.SIGSTOP); err != nil {
@@ -149,7 +148,7 @@ func TestF2_StoppedProcess(t *testing.T) {
 // once. After a second one it stays stopped.
 func TestG4_StoppedFromOutside(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	u.run()
 	first := u.until("running", running)
 	syscall.Kill(first.PID, syscall.SIGTERM)
@@ -169,7 +168,7 @@ func TestG4_StoppedFromOutside(t *testing.T) {
 // settings.
 func TestK2_TheTokenOfTheConfigurationCounts(t *testing.T) {
 	long(t)
-	u := withGateway(t, `token = "the-one-that-is-wrong"`)
+	u := withAnyGateway(t, `token = "the-one-that-is-wrong"`)
 	u.write(".openclaw/openclaw.json", `{"gateway": {"mode": "local", "auth": {"token": "the-one-that-counts"}}}`)
 	u.run()
 	s := u.until("an end", func(s supervisor.Status) bool { return running(s) || s.State == supervisor.Failed })
@@ -198,7 +197,7 @@ func TestB7_StateDirectoryIsReadOnly(t *testing.T) {
 	long(t)
 	for _, name := range []string{"new", "used before"} {
 		t.Run(name, func(t *testing.T) {
-			u := withGateway(t)
+			u := withAnyGateway(t)
 			u.write(".openclaw/openclaw.json", `{"gateway": {"mode": "local"}}`)
 			if name == "used before" {
 				u.run()

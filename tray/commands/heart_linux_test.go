@@ -65,7 +65,7 @@ func TestC4_OrdersAtEachPhase(t *testing.T) {
 				continue
 			}
 			t.Run(order.name+" while "+phase.name, func(t *testing.T) {
-				u := withGateway(t, "[supervision]", `drain_stop = "1h"`)
+				u := withAnyGateway(t, "[supervision]", `drain_stop = "1h"`)
 				m := newModel(t)
 				u.write(".openclaw/openclaw.json", m.config())
 				u.run()
@@ -85,7 +85,7 @@ func TestC4_OrdersAtEachPhase(t *testing.T) {
 // gateway running.
 func TestXH4_ACutConnection(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	behind := freePort(t)
 	gateway := u.gateway(behind)
 	l, err := net.Listen("tcp", outside.Address(u.port))

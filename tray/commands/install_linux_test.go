@@ -13,12 +13,11 @@ import (
 	"clawtray/supervisor/openclaw"
 )
 
-// managedUser is a user whose only runtime is the managed one, and who logs in with these
-// variables only.
-func managedUser(t *testing.T, env ...string) (*user, openclaw.Runtime) {
+// managedUser is a user whose only runtime is the managed one in dir, and who logs in with
+// these variables only.
+func managedUser(t *testing.T, dir string, env ...string) (*user, openclaw.Runtime) {
 	t.Helper()
 	t.Parallel()
-	dir := realRuntimes(t)[0]
 	u := newUser(t, "")
 	u.env = append([]string{"HOME=" + u.home, "OPENCLAW_SKIP_CHANNELS=1"}, env...)
 	data := filepath.Join(u.home, ".local/share/clawtray")
@@ -35,6 +34,16 @@ func managedUser(t *testing.T, env ...string) (*user, openclaw.Runtime) {
 	return u, installed.Runtime
 }
 
+// anyManaged is withAnyGateway for managed runtimes.
+func anyManaged(t *testing.T) string {
+	t.Helper()
+	dirs := realRuntimes(t)
+	if *everyRow {
+		return dirs[0]
+	}
+	return dirs[len(dirs)/2] // OpenClaw 2026.8.2 of packaging/runtime.sh
+}
+
 // runsManaged starts clawtray and checks that the gateway uses the managed Node and
 // OpenClaw.
 func (u *user) runsManaged(r openclaw.Runtime) {
@@ -49,7 +58,7 @@ func (u *user) runsManaged(r openclaw.Runtime) {
 // TestN1_EmptyPath: a desktop session may have only HOME in its environment.
 func TestN1_EmptyPath(t *testing.T) {
 	long(t)
-	u, r := managedUser(t)
+	u, r := managedUser(t, anyManaged(t))
 	u.runsManaged(r)
 	u.quit()
 	// The result of the search was saved, and it is still valid.
@@ -68,7 +77,7 @@ func TestN1_OnlyATooOldNode(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(old, "node"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	u, r := managedUser(t, "PATH="+old)
+	u, r := managedUser(t, anyManaged(t), "PATH="+old)
 	u.runsManaged(r)
 	u.quit()
 }
@@ -104,7 +113,7 @@ func TestN3_InstallCommand(t *testing.T) {
 // TestN3_InstallCommandWithARuntime: the command says what is installed, and installs
 // nothing twice.
 func TestN3_InstallCommandWithARuntime(t *testing.T) {
-	u, r := managedUser(t, "npm_config_registry=http://127.0.0.1:9")
+	u, r := managedUser(t, realRuntimes(t)[0], "npm_config_registry=http://127.0.0.1:9")
 	whole := fmt.Sprintf("Installed  OpenClaw %s with Node %s, complete: ", r.Version, r.NodeVersion)
 	if out, code := u.cli("install", "--check"); code != 0 || !strings.Contains(out, whole) || !strings.Contains(out, r.Dir) {
 		t.Errorf("--check: exit %d, %s", code, out)

@@ -85,6 +85,7 @@ type user struct {
 	home     string
 	port     int
 	settings string // clawtray's settings, as TOML without the port
+	runtime  installed
 	env      []string
 	through  []string // a program that starts clawtray, with its arguments
 	client   *control.Client
@@ -93,18 +94,33 @@ type user struct {
 	output   bytes.Buffer // clawtray's output; read it after ended
 }
 
-// realRuntime returns the Node and OpenClaw that `make test` installs.
-func realRuntime(t *testing.T) (node, entry string) {
+// installed are the paths of a Node and of an openclaw.mjs.
+type installed struct{ node, entry string }
+
+// settings tells clawtray to use this runtime.
+func (r installed) settings() string {
+	return fmt.Sprintf("node = %q\nopenclaw = %q\n", r.node, r.entry)
+}
+
+// The versions of OpenClaw that the tests can use. `make test` installs the newest, `make
+// check` the others, too. packaging/runtime.sh sets a variable for each, with these endings.
+const (
+	newest = ""
+	quick  = "_8_2" // starts with a third of the processor time that the newest needs
+	oldest = "_6_11"
+)
+
+func realRuntime(t *testing.T, version string) installed {
 	t.Helper()
-	node, entry = os.Getenv("CLAWTRAY_TEST_NODE"), os.Getenv("CLAWTRAY_TEST_OPENCLAW")
-	if node == "" || entry == "" {
-		const how = "CLAWTRAY_TEST_NODE and CLAWTRAY_TEST_OPENCLAW are not set; `make test` installs a runtime and sets them"
+	r := installed{os.Getenv("CLAWTRAY_TEST_NODE" + version), os.Getenv("CLAWTRAY_TEST_OPENCLAW" + version)}
+	if r.node == "" || r.entry == "" {
+		how := fmt.Sprintf("CLAWTRAY_TEST_NODE%s and CLAWTRAY_TEST_OPENCLAW%[1]s are not set; `make test` or `make check` installs a runtime and sets them", version)
 		if os.Getenv("CI") == "true" {
 			t.Fatal(how)
 		}
 		t.Skip(how)
 	}
-	return node, entry
+	return r
 }
 
 // long leaves a test to `make check`, because `make test` has only ten minutes, for one or
@@ -141,13 +157,31 @@ func newUser(t *testing.T, settings string) *user {
 	return u
 }
 
-// withGateway returns a user who has the real runtime, and further settings. Such tests
+// withGateway returns a user who has the newest OpenClaw, and further settings. Such tests
 // mostly wait, so they run in parallel.
 func withGateway(t *testing.T, settings ...string) *user {
 	t.Helper()
 	t.Parallel()
-	node, entry := realRuntime(t)
-	u := newUser(t, fmt.Sprintf("node = %q\nopenclaw = %q\n%s", node, entry, strings.Join(settings, "\n")))
+	return newOwner(t, realRuntime(t, newest), settings...)
+}
+
+// withAnyGateway is withGateway for a test that passes with each version of OpenClaw. `make
+// check` plays it with a quick one, `make test-matrix` with the newest.
+func withAnyGateway(t *testing.T, settings ...string) *user {
+	t.Helper()
+	t.Parallel()
+	version := quick
+	if *everyRow {
+		version = newest
+	}
+	return newOwner(t, realRuntime(t, version), settings...)
+}
+
+// newOwner returns a user who has this runtime, and further settings.
+func newOwner(t *testing.T, r installed, settings ...string) *user {
+	t.Helper()
+	u := newUser(t, r.settings()+strings.Join(settings, "\n"))
+	u.runtime = r
 	u.env = append(u.env, "XDG_CACHE_HOME="+compiled)
 	return u
 }
@@ -467,7 +501,7 @@ func (u *user) secretsStaySecret() {
 // works.
 func TestM3_OurDeath(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	u.run()
 	first := u.until("running", running)
 	u.process.Process.Kill()
@@ -487,6 +521,7 @@ func TestM3_OurDeath(t *testing.T) {
 // TestM1_PortTakenByAStranger: the error names the other program, and that program keeps
 // running.
 func TestM1_PortTakenByAStranger(t *testing.T) {
+	t.Parallel()
 	u := newUser(t, "")
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(u.port)))
 	if err != nil {

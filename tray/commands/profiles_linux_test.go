@@ -65,10 +65,9 @@ func (u *user) tokenOfTheFile() string {
 // ownDashboard returns the output of the user's own `openclaw dashboard --json`.
 func (u *user) ownDashboard() string {
 	u.t.Helper()
-	node, entry := realRuntime(u.t)
 	ctx, cancel := context.WithTimeout(u.t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node, entry, "dashboard", "--json")
+	cmd := exec.CommandContext(ctx, u.runtime.node, u.runtime.entry, "dashboard", "--json")
 	cmd.Env = u.env
 	out, err := cmd.Output()
 	var said struct{ URL string }
@@ -82,7 +81,7 @@ func (u *user) ownDashboard() string {
 // machine. An action on one of them does not affect the others.
 func TestO5_ThreeGateways(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	withKeys(aToken)(u)
 	own := u.ownGateway()
 	a, b := u.withProfile("a"), u.withProfile("b")
@@ -126,7 +125,7 @@ func (u *user) withProfile(name string) *user {
 // TestO5_TwoProfiles: two profiles run at the same time and do not affect each other (XU9).
 func TestO5_TwoProfiles(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	u.run()
 	first := u.until("running", running)
 	work := u.withProfile("work")

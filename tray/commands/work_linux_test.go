@@ -127,7 +127,7 @@ func draining(s supervisor.Status) bool { return s.Phase == supervisor.Draining 
 // person does not want to wait any longer, the work is aborted and everything ends.
 func TestC4_StopDuringARun(t *testing.T) {
 	long(t)
-	u := withGateway(t, "[supervision]", `drain_stop = "1h"`)
+	u := withAnyGateway(t, "[supervision]", `drain_stop = "1h"`)
 	m := newModel(t)
 	u.write(".openclaw/openclaw.json", m.config())
 	u.run()
@@ -161,7 +161,7 @@ func TestC4_StopDuringARun(t *testing.T) {
 // by itself.
 func TestD_RestartDuringARun(t *testing.T) {
 	long(t)
-	u := withGateway(t, "[supervision]", `drain_restart = "1h"`)
+	u := withAnyGateway(t, "[supervision]", `drain_restart = "1h"`)
 	m := newModel(t)
 	u.write(".openclaw/openclaw.json", m.config())
 	u.run()
