@@ -19,9 +19,9 @@ runtime() {
 }
 
 # runtimes installs each OpenClaw that clawtray supports, with a Node that it accepts, and
-# tells the tests where they are. 2026.3.13 is left out, because one of
-# its indirect dependencies is in a git repository and not in the registry. rpc/gatewaytest
-# imitates its protocol.
+# tells the tests where they are. 2026.3.13 is left out, because one of its indirect
+# dependencies is in a git repository and not in the registry. rpc/gatewaytest imitates its
+# protocol.
 runtimes() {
   runtime newest
   export CLAWTRAY_TEST_NODE="$node" CLAWTRAY_TEST_OPENCLAW="$openclaw"

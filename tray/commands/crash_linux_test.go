@@ -63,7 +63,7 @@ func (u *user) crash(s supervisor.Status) supervisor.Status {
 // keeps its channels off. The status shows that and when it ends, until it has ended.
 func TestB10_ChannelsSuppressed(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	bots := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)                // after reading the body, the server notices the end of the client
 		if strings.HasSuffix(r.URL.Path, "/getUpdates") { // a request that waits for messages

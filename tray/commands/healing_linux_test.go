@@ -20,7 +20,7 @@ func (u *user) read(name string) string {
 // plugins until the next restart (Q3).
 func TestQ2_TheWaysBackOfARealGateway(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	const config = ".openclaw/openclaw.json"
 	u.write(config, `{gateway: {mode: "local"}} // mine`)
 	u.run()
