@@ -561,7 +561,7 @@ func (g *generation) accepted(ctx context.Context, s *rpc.Session) {
 	g.stand(stand{at: serving, mode: g.mode, starts: restarted}, func(st *Status) {
 		st.State, st.Phase, st.Mode = Running, Ready, g.mode
 		st.ConnectedAt = now
-		st.StoppingFor, st.ActiveWork, st.Deadline = "", 0, time.Time{}
+		st.StoppingFor = ""
 		st.GatewayVersion = hello.Server.Version
 		st.SlowStart, st.LastLine, st.NextRetryAt = false, "", time.Time{}
 		st.Facts = Facts{ProcessAlive: true, PortOpen: true, ProtocolAlive: true, RPCAlive: true}

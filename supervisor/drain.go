@@ -23,7 +23,8 @@ type preflight struct {
 }
 
 // activeWork asks the gateway how many pieces of work are active. known is false when the gateway
-// cannot tell. When the gateway is too busy to answer in time, active is -1.
+// cannot tell. When the gateway is too busy to answer in time, or already waits for its work to
+// end, active is -1.
 func (g *generation) activeWork(ctx context.Context, s *rpc.Session) (active int, known bool) {
 	const method = "gateway.restart.preflight"
 	if !s.Supports(method) {
@@ -33,7 +34,7 @@ func (g *generation) activeWork(ctx context.Context, s *rpc.Session) (active int
 	defer cancel()
 	var p preflight
 	if err := s.Call(ctx, method, nil, &p); err != nil {
-		return -1, errors.Is(err, context.DeadlineExceeded)
+		return -1, errors.Is(err, context.DeadlineExceeded) || draining(err)
 	}
 	if p.Safe {
 		return 0, true

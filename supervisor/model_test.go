@@ -337,6 +337,8 @@ func (m *model) check() {
 		m.t.Errorf("running without a gateway: %+v", st)
 	case st.State == Reconnecting && st.Phase == Waiting && st.NextRetryAt.IsZero():
 		m.t.Errorf("waiting for nothing: %+v", st)
+	case st.Phase != Draining && st.ActiveWork != 0, st.Phase != Draining && st.Phase != Terminating && !st.Deadline.IsZero():
+		m.t.Errorf("a wait that is over: %+v", st)
 	}
 }
 

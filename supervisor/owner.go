@@ -216,6 +216,7 @@ func (o *owner) stands(st stand, change func(*Status)) {
 func (o *owner) apply(change func(*Status)) {
 	before := o.status
 	change(&o.status)
+	o.status.endWaits()
 	o.status.redact(o.cfg.Redact.String)
 	now := time.Now()
 	if c := &o.status.Cause; c.Code != NoCause && c.At.IsZero() {
@@ -435,6 +436,16 @@ func (s Status) reset() Status {
 	s.Health = Health{}.with(reason(ReasonNotRunning, nil))
 	s.Health = s.withSettings()
 	return s
+}
+
+// endWaits clears the facts that belong to another phase.
+func (s *Status) endWaits() {
+	if s.Phase != Draining {
+		s.ActiveWork = 0
+	}
+	if s.Phase != Draining && s.Phase != Terminating {
+		s.Deadline = time.Time{}
+	}
 }
 
 // waitOver ends the wait for the next attempt. Phase and NextRetryAt describe that wait

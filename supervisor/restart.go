@@ -87,17 +87,21 @@ func (c *connection) restartInPlace(cmd command, full *order) error {
 		Preflight preflight `json:"preflight"`
 	}
 	c.asked.Store(true)
-	if err := c.s.Call(c.work, restartMethod, map[string]any{"reason": "requested in clawtray"}, &answer); err != nil {
-		switch {
-		case connectionEnded(err):
-			return err
-		case c.mode != Managed:
-			c.asked.Store(false)
-			cmd.reply(Answer{Result: ResultRejected}, err)
-			return nil
-		}
+	switch err := c.requestRestart(cmd, &answer); {
+	case err == nil:
+	case connectionEnded(err):
+		return err
+	case c.mode != Managed:
+		c.asked.Store(false)
+		c.staysUp()
+		cmd.reply(Answer{Result: ResultRejected}, err)
+		return nil
+	default:
 		c.asked.Store(false)
 		c.log.Warn("restart over the protocol was refused", "err", err)
+		if draining(err) {
+			full.Drain = 0 // it was waited for
+		}
 		return full
 	}
 	c.tell(func(st *Status) { st.StoppingFor, st.Cause = string(forRestart), cmd.cause })
@@ -114,10 +118,50 @@ func (c *connection) restartInPlace(cmd command, full *order) error {
 		if c.mode == Managed {
 			return full
 		}
-		c.tell(func(st *Status) { st.StoppingFor, st.Phase, st.ActiveWork, st.Deadline = "", Ready, 0, time.Time{} })
+		c.staysUp()
 		cmd.reply(Answer{Result: ResultRejected}, Cause{Code: ConnectRefused, Detail: "it was asked to restart and did not"})
 	}
 	return nil
+}
+
+// requestRestart asks for the restart. A gateway that stops or restarts already refuses every
+// call until its work has ended, so it is asked again for as long as the command waits for
+// active work. Usually its connection ends meanwhile.
+func (c *connection) requestRestart(cmd command, answer any) error {
+	ctx, cancel := c.timeout(c.work, cmd.drain)
+	defer cancel()
+	until := time.Now().Add(cmd.drain)
+	for {
+		err := c.s.Call(c.work, restartMethod, map[string]any{"reason": "requested in clawtray"}, answer)
+		if !draining(err) {
+			return err
+		}
+		c.tell(func(st *Status) {
+			st.StoppingFor, st.Cause = string(forRestart), cmd.cause
+			st.Phase, st.ActiveWork, st.Deadline = Draining, -1, until
+		})
+		select {
+		case <-cmd.hurry:
+			return err
+		case <-ctx.Done():
+			if c.work.Err() == nil {
+				return err
+			} // else the next call tells why
+		case <-time.After(drainPoll):
+		}
+	}
+}
+
+// draining reports whether a call was refused because the gateway stops or restarts already.
+// It refuses every call until its work has ended.
+func draining(err error) bool {
+	var e *rpc.Error
+	return errors.As(err, &e) && e.Kind == rpc.KindDraining
+}
+
+// staysUp shows that the gateway runs as before, although it was to be restarted.
+func (c *connection) staysUp() {
+	c.tell(func(st *Status) { st.StoppingFor, st.Phase = "", Ready })
 }
 
 // awaitWorkFor waits for active work as long as the command allows, and reports whether

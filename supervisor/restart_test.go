@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,72 @@ func TestD2_RestartsAtTheSameTimeAreOne(t *testing.T) {
 					t.Errorf("the gateway was asked %d times", asked)
 				}
 			})
+		})
+	}
+}
+
+// A gateway that restarts itself refuses every call until its work has ended. Its own restart
+// is the one that was asked for, and its process goes on.
+func TestD2_TheGatewayRestartsItselfAlready(t *testing.T) {
+	for _, c := range []struct {
+		intent   Intent
+		lasts    time.Duration // the gateway's restart; 0: it is called off after 3 s
+		want     Result
+		launches int // restarts in place included
+	}{
+		{Restart, 3 * time.Second, ResultRestarted, 2},
+		{Restart, 50 * time.Second, ResultRestarted, 2},
+		{Restart, 0, ResultRestarted, 2},
+		{Reload, 3 * time.Second, ResultAppliedByRestart, 2},
+		{Reload, 50 * time.Second, ResultAppliedByRestart, 2},
+		{Reload, 0, ResultAppliedByRestart, 2},
+	} {
+		t.Run(fmt.Sprintf("%s, %v", c.intent, c.lasts), func(t *testing.T) {
+			d := newDisk()
+			play(t, editing(d, true), nil, func(s *scene) {
+				s.start()
+				time.Sleep(2 * time.Minute)
+				s.edit(d, "v2")
+				p := s.host.current()
+				p.gw.SetDraining(true)
+				time.AfterFunc(max(c.lasts, 3*time.Second), func() {
+					p.gw.SetDraining(false)
+					if c.lasts > 0 {
+						p.restart()
+					}
+				})
+				s.must(Request{Intent: c.intent}, c.want)
+				if st := s.Status(); s.host.launches() != 1 || st.Launches != c.launches || len(st.Incidents) != 0 || d.running != "v2" {
+					t.Errorf("%d processes, it runs %q, status %+v", s.host.launches(), d.running, st)
+				}
+			})
+		})
+	}
+}
+
+// A person waits for such a gateway as long as for active work, and not when in a hurry.
+func TestD2_TheGatewayRestartsItselfForEver(t *testing.T) {
+	for _, hurry := range []bool{false, true} {
+		play(t, behaving(behaviour{listen: time.Second, restarts: true}), nil, func(s *scene) {
+			s.start()
+			time.Sleep(time.Minute)
+			s.host.current().gw.SetDraining(true)
+			began, limit := time.Now(), DefaultPolicy().DrainRestart
+			first := make(chan Answer, 1)
+			go func() { first <- s.ask(1, Request{Intent: Restart})[0] }()
+			if st := s.until("the wait", func(st Status) bool { return st.Phase == Draining }); st.StoppingFor != string(forRestart) || !st.Deadline.Equal(began.Add(limit)) {
+				t.Errorf("while it waits: %+v", st)
+			}
+			if hurry {
+				s.must(Request{Intent: Restart, Now: true}, ResultRestarted)
+				limit = 0
+			}
+			if a := <-first; a.Result != ResultRestarted || s.host.launches() != 2 {
+				t.Errorf("%+v, %d launches", a, s.host.launches())
+			}
+			if took := time.Since(began); took < limit || took > limit+10*time.Second {
+				t.Errorf("took %v", took)
+			}
 		})
 	}
 }

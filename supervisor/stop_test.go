@@ -34,6 +34,30 @@ func TestC4_ALogoutIsOverInFourSeconds(t *testing.T) {
 	})
 }
 
+// A gateway that finishes its work before a stop or a restart of its own does not say how much
+// is left. It is given the same time as any other active work.
+func TestC4_AGatewayThatDrainsAlreadyIsWaitedFor(t *testing.T) {
+	for name, c := range map[string]struct{ drains, least time.Duration }{
+		"it ends in time": {8 * time.Second, 8 * time.Second},
+		"it does not":     {time.Hour, DefaultPolicy().DrainStop},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, behaving(behaviour{listen: time.Second}), nil, func(s *scene) {
+				s.start()
+				time.Sleep(time.Minute)
+				p := s.host.current()
+				p.gw.SetDraining(true)
+				time.AfterFunc(c.drains, func() { p.finish(Exit{}) })
+				began := time.Now()
+				s.must(Request{Intent: Stop}, ResultStopped)
+				if took := time.Since(began); took < c.least || took > c.least+5*time.Second {
+					t.Errorf("took %v, want %v", took, c.least)
+				}
+			})
+		})
+	}
+}
+
 func TestC2_OnlyAStopAsksAnAttachedGatewayToEnd(t *testing.T) {
 	for intent, want := range map[Intent]int{Stop: 1, Quit: 0} {
 		t.Run(string(intent), func(t *testing.T) {

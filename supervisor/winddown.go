@@ -258,7 +258,7 @@ func (g *generation) descend(cause Cause, out *Outcome) {
 	if !out.Orphans && g.leftovers() {
 		out.Remains = g.kill()
 	}
-	g.tell(func(s *Status) { s.Phase, s.ActiveWork, s.Deadline = Idle, 0, time.Time{} })
+	g.phase(Idle)
 }
 
 // leftovers reports whether the process or a descendant of it still runs, or may still run.

@@ -67,5 +67,13 @@ func TestE4_GatewayReloadsByItself(t *testing.T) {
 	if s := u.until("running", running); s.Launches != first.Launches+1 || drifted(s) {
 		t.Errorf("after the second edit: %+v", s)
 	}
+	// A reload in the moment when the gateway begins to restart itself, and refuses every call.
+	u.write(".openclaw/openclaw.json", openclawConfig("hybrid", "/three"))
+	if out := u.must("reload"); !strings.Contains(out, "applied by a restart") {
+		t.Errorf("reload said %q", out)
+	}
+	if s := u.until("running", running); s.PID != first.PID || s.Launches != first.Launches+2 || len(s.Incidents) != 0 {
+		t.Errorf("after the third edit: %+v", s)
+	}
 	u.quit()
 }

@@ -50,7 +50,7 @@ func line(s supervisor.Status) string {
 	add(s.PID != 0, " pid %d", s.PID)
 	add(s.Cause.Code != supervisor.NoCause, ": %s", tray.Sentence(s.Cause))
 	add(!s.NextRetryAt.IsZero(), t.Said.Attempt, clock(s.NextRetryAt), s.Attempts, s.MaxAttempts)
-	add(s.ActiveWork != 0, t.Said.Active, s.ActiveWork)
+	add(s.ActiveWork > 0, t.Said.Active, s.ActiveWork)
 	add(!s.Deadline.IsZero(), t.Said.Until, clock(s.Deadline))
 	add(s.SlowStart, t.Said.Slow, s.LastLine)
 	if s.State == supervisor.Running {

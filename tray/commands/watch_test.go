@@ -69,6 +69,7 @@ func TestLine(t *testing.T) {
 		"reconnecting (waiting): The gateway was killed (SIGKILL); next try at 12:30:15, attempt 2 of 10": {State: supervisor.Reconnecting, Phase: supervisor.Waiting, NextRetryAt: at, Attempts: 2, MaxAttempts: 10,
 			Cause: supervisor.Cause{Code: supervisor.Killed, Detail: "SIGKILL"}},
 		"running (draining); 2 still active; until 12:30:15 at the latest": {State: supervisor.Running, Phase: supervisor.Draining, ActiveWork: 2, Deadline: at},
+		"running (draining); until 12:30:15 at the latest":                 {State: supervisor.Running, Phase: supervisor.Draining, ActiveWork: -1, Deadline: at},
 		"starting (listening); slower than usual: loading plugins":         {State: supervisor.Starting, Phase: supervisor.Listening, SlowStart: true, LastLine: "loading plugins"},
 	} {
 		if got := line(s); got != want {
