@@ -161,7 +161,7 @@ var errStranger = errors.New("the listener is not the gateway")
 // dial connects, but only to a listener that may get our secrets: our own process or, when
 // attached, a process of our own user.
 func (g *generation) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := g.reach(ctx, network, addr)
+	conn, err := g.reach()(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}

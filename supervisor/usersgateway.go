@@ -325,21 +325,26 @@ func (g *generation) checkPeer(ctx context.Context, conn net.Conn) error {
 	return g.host.CheckPeer(ctx, conn)
 }
 
-// reach connects to the first address of the gateway that accepts a connection.
-func (g *generation) reach(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+// reach returns a function that connects to the first address of the gateway that accepts a
+// connection. The function does not see later configurations, because http.Transport calls it
+// on a goroutine of its own, which may still run when the request has ended.
+func (g *generation) reach() func(ctx context.Context, network, addr string) (net.Conn, error) {
 	if g.conf.IsRemote() {
-		return g.host.Dial(ctx, network, addr)
+		return g.host.Dial
 	}
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
+	hosts := g.conf.Listen.Hosts()
+	return func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+		_, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		for _, host := range hosts {
+			if conn, err = g.host.Dial(ctx, network, net.JoinHostPort(host, port)); err == nil {
+				return conn, nil
+			}
+		}
 		return nil, err
 	}
-	for _, host := range g.conf.Listen.Hosts() {
-		if conn, err = g.host.Dial(ctx, network, net.JoinHostPort(host, port)); err == nil {
-			return conn, nil
-		}
-	}
-	return nil, err
 }
 
 // probed returns the gateway for questions over HTTP. They contain no secret, so the
@@ -350,7 +355,7 @@ func (g *generation) probed() rpc.Gateway {
 		config, _ := g.conf.ClientTLS()
 		return rpc.Gateway{URL: g.conf.URL(), DialContext: g.host.Dial, TLSConfig: config}
 	}
-	return rpc.Gateway{URL: g.conf.URL(), DialContext: g.reach, TLSConfig: &tls.Config{InsecureSkipVerify: true}} // #nosec G402 -- nothing secret is sent, see above
+	return rpc.Gateway{URL: g.conf.URL(), DialContext: g.reach(), TLSConfig: &tls.Config{InsecureSkipVerify: true}} // #nosec G402 -- nothing secret is sent, see above
 }
 
 // isGateway reports whether a gateway answers at its address.

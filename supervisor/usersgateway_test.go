@@ -1,9 +1,11 @@
 package supervisor
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -432,4 +434,29 @@ func TestXS9_TheConnectionItselfIsLookedAt(t *testing.T) {
 		s.host.mu.Unlock()
 		s.until("running", in(Running))
 	})
+}
+
+// dialed is a machine that only notes which addresses are dialed.
+type dialed struct {
+	Host
+	addrs []string
+}
+
+func (d *dialed) Dial(_ context.Context, _, addr string) (net.Conn, error) {
+	d.addrs = append(d.addrs, addr)
+	return nil, errors.New("not here")
+}
+
+// http.Transport may still dial for a probe when the probe has ended and the configuration was
+// read again.
+func TestO1_AProbeKeepsItsConfiguration(t *testing.T) {
+	var host dialed
+	g := &generation{tools: tools{host: &host}}
+	g.conf.Listen.Bind.Value, g.conf.Listen.CustomHost = "custom", "192.0.2.7"
+	dial := g.probed().DialContext
+	g.conf = openclaw.Effective{}
+	dial(t.Context(), "tcp", "127.0.0.1:1")
+	if want := []string{"127.0.0.1:1", "192.0.2.7:1"}; !slices.Equal(host.addrs, want) {
+		t.Errorf("dialed %v, want %v", host.addrs, want)
+	}
 }
