@@ -48,7 +48,7 @@ uninstall: ## remove what make install has installed
 test: ## vet and the tests: 10 minutes on a fresh machine, 4 after that
 	@MAKE='$(MAKE)' sh packaging/test.sh
 
-check: build ## all the rest: six platforms, old versions, desktops, wine; half an hour to an hour
+check: build ## all the rest: six platforms, old versions, desktops, wine; half an hour
 	@$(SCRIPT)check.sh
 
 desktops: ## the tray in GNOME, KDE and sway, with pictures in build/screenshots; as root
