@@ -87,7 +87,7 @@ func TestD2_TheGatewayRestartsItselfAlready(t *testing.T) {
 					}
 				})
 				s.must(Request{Intent: c.intent}, c.want)
-				if st := s.Status(); s.host.launches() != 1 || st.Launches != c.launches || len(st.Incidents) != 0 || d.running != "v2" {
+				if st := s.Status(); s.host.launches() != 1 || st.Launches != c.launches || len(st.Incidents) != 0 || d.running != "v2" || st.ActiveWork != 0 || !st.Deadline.IsZero() {
 					t.Errorf("%d processes, it runs %q, status %+v", s.host.launches(), d.running, st)
 				}
 			})
