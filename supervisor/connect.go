@@ -360,7 +360,7 @@ func (g *generation) blocked(ctx context.Context, c Cause) error {
 	g.log.Error("the gateway runs, but cannot be used", "cause", c.Code, "why", c.Error())
 	g.stand(stand{at: blocked, mode: g.mode}, func(s *Status) {
 		s.State, s.Phase, s.Cause, s.Facts.RPCAlive = Failed, Idle, c, false
-		s.NextRetryAt, s.SlowStart, s.LastLine = time.Time{}, false, ""
+		s.SlowStart, s.LastLine = false, ""
 		s.Health = Health{}.with(reason(ReasonNoRPC, string(c.Code)))
 	})
 	var corrected chan struct{}
@@ -563,7 +563,7 @@ func (g *generation) accepted(ctx context.Context, s *rpc.Session) {
 		st.ConnectedAt = now
 		st.StoppingFor = ""
 		st.GatewayVersion = hello.Server.Version
-		st.SlowStart, st.LastLine, st.NextRetryAt = false, "", time.Time{}
+		st.SlowStart, st.LastLine = false, ""
 		st.Facts = Facts{ProcessAlive: true, PortOpen: true, ProtocolAlive: true, RPCAlive: true}
 		st.Health = Health{Level: Healthy}
 		if len(st.Missing) > 0 {

@@ -315,7 +315,7 @@ func (g *generation) recover(ctx context.Context, lost *lostConnection) error {
 	case <-g.awake.C():
 	case <-time.After(d.Delay):
 	}
-	g.tell(func(s *Status) { s.Phase, s.NextRetryAt = Spawned, time.Time{} })
+	g.phase(Spawned)
 	return nil
 }
 

@@ -446,6 +446,9 @@ func (s *Status) endWaits() {
 	if s.Phase != Draining && s.Phase != Terminating {
 		s.Deadline = time.Time{}
 	}
+	if s.Phase != Waiting {
+		s.NextRetryAt = time.Time{}
+	}
 }
 
 // waitOver ends the wait for the next attempt. Phase and NextRetryAt describe that wait

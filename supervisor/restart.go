@@ -128,9 +128,8 @@ func (c *connection) restartInPlace(cmd command, full *order) error {
 // call until its work has ended, so it is asked again for as long as the command waits for
 // active work. Usually its connection ends meanwhile.
 func (c *connection) requestRestart(cmd command, answer any) error {
-	ctx, cancel := c.timeout(c.work, cmd.drain)
+	ctx, until, cancel := c.patience(cmd)
 	defer cancel()
-	until := time.Now().Add(cmd.drain)
 	for {
 		err := c.s.Call(c.work, restartMethod, map[string]any{"reason": "requested in clawtray"}, answer)
 		if !draining(err) {
@@ -141,8 +140,6 @@ func (c *connection) requestRestart(cmd command, answer any) error {
 			st.Phase, st.ActiveWork, st.Deadline = Draining, -1, until
 		})
 		select {
-		case <-cmd.hurry:
-			return err
 		case <-ctx.Done():
 			if c.work.Err() == nil {
 				return err
@@ -167,10 +164,16 @@ func (c *connection) staysUp() {
 // awaitWorkFor waits for active work as long as the command allows, and reports whether
 // some is left.
 func (c *connection) awaitWorkFor(cmd command) (busy bool) {
-	ctx, cancel := c.timeout(c.work, cmd.drain)
+	ctx, until, cancel := c.patience(cmd)
 	defer cancel()
-	ctx, hurried := context.WithCancel(ctx)
-	defer hurried()
+	return c.awaitWork(ctx, c.s, func() time.Time { return until })
+}
+
+// patience returns a context that ends when the command does not wait for active work any
+// longer, and when that is at the latest.
+func (c *connection) patience(cmd command) (ctx context.Context, until time.Time, cancel func()) {
+	limited, over := c.timeout(c.work, cmd.drain)
+	ctx, hurried := context.WithCancel(limited)
 	c.helpers.Go(func() {
 		select {
 		case <-cmd.hurry:
@@ -178,8 +181,7 @@ func (c *connection) awaitWorkFor(cmd command) (busy bool) {
 		case <-ctx.Done():
 		}
 	})
-	until := time.Now().Add(cmd.drain)
-	return c.awaitWork(ctx, c.s, func() time.Time { return until })
+	return ctx, time.Now().Add(cmd.drain), func() { hurried(); over() }
 }
 
 // keeps answers the command and returns true when the gateway must not be restarted:

@@ -25,6 +25,16 @@ func (s *scene) ask(n int, r Request) []Answer {
 	return list
 }
 
+// asked returns how often the newest gateway got a request.
+func (s *scene) asked(method string) (times int) {
+	for _, r := range s.host.current().gw.Received() {
+		if r.Method == method {
+			times++
+		}
+	}
+	return times
+}
+
 func TestD2_RestartsAtTheSameTimeAreOne(t *testing.T) {
 	for name, b := range map[string]behaviour{
 		"in place":       {listen: time.Second, restarts: true},
@@ -42,13 +52,7 @@ func TestD2_RestartsAtTheSameTimeAreOne(t *testing.T) {
 				if st := s.Status(); st.Launches != 2 || st.State != Running {
 					t.Errorf("status %+v", st)
 				}
-				asked := 0
-				for _, r := range s.host.current().gw.Received() {
-					if r.Method == restartMethod {
-						asked++
-					}
-				}
-				if asked > 1 {
+				if asked := s.asked(restartMethod); asked > 1 {
 					t.Errorf("the gateway was asked %d times", asked)
 				}
 			})

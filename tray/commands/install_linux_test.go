@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,11 +38,12 @@ func managedUser(t *testing.T, dir string, env ...string) (*user, openclaw.Runti
 // anyManaged is withAnyGateway for managed runtimes.
 func anyManaged(t *testing.T) string {
 	t.Helper()
-	dirs := realRuntimes(t)
+	dirs := realRuntimes(t) // the newest first
+	version := slices.IndexFunc(dirs, func(dir string) bool { return filepath.Base(dir) == "2026.8.2" })
 	if *everyRow {
-		return dirs[0]
+		version = 0
 	}
-	return dirs[len(dirs)/2] // OpenClaw 2026.8.2 of packaging/runtime.sh
+	return dirs[max(version, 0)]
 }
 
 // runsManaged starts clawtray and checks that the gateway uses the managed Node and
