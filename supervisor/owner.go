@@ -239,15 +239,20 @@ func (o *owner) changed(before Status, now time.Time) {
 		o.report.ready(o.gen.timing.timing())
 		o.log.Info("metrics", "metrics", o.metrics())
 	case Failed:
-		o.failures++
-		o.incidents = o.incidents.open(o.status.Cause, now, false)
-		o.status.Error = o.status.Cause.Error()
-		o.hub.emit(errorEvent(o.status.Cause))
-		o.log.Info("metrics", "metrics", o.metrics())
+		o.failed(now)
 	}
 	if before.State == Running {
 		o.forgive.Stop()
 	}
+}
+
+// failed counts and tells a failure, which answers the requests that wait for an end.
+func (o *owner) failed(now time.Time) {
+	o.failures++
+	o.incidents = o.incidents.open(o.status.Cause, now, false)
+	o.status.Error = o.status.Cause.Error()
+	o.hub.emit(errorEvent(o.status.Cause))
+	o.log.Info("metrics", "metrics", o.metrics())
 }
 
 // quiet reports whether nobody should be notified of trouble now: because somebody waits
@@ -324,7 +329,10 @@ func (o *owner) couldNotEnd(out Outcome) {
 	}
 	o.wanted = o.wanted && (out.Order == nil || out.Order.For.finality() < forStop.finality())
 	o.log.Error("the gateway could not be ended", "pids", out.Remains)
-	o.enter(Failed, *o.stuck)
+	again := o.status.State == Failed
+	if o.enter(Failed, *o.stuck); again { // the state has not changed, but this is another failure
+		o.failed(time.Now())
+	}
 }
 
 // goOn continues after a stuck process has ended: with the start that somebody wants, or by
