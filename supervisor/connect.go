@@ -29,8 +29,9 @@ type climb struct {
 	look       *time.Timer // fires when it is time to check the progress
 	seen       progress    // at the last check
 	awake      <-chan struct{}
-	drops      int  // connections that the gateway accepted and closed without hello-ok
-	reread     bool // the token has been read again
+	drops      int       // connections that the gateway accepted and closed without hello-ok
+	gone       time.Time // since then somebody else's gateway listens no more; zero while it does
+	reread     bool      // the token has been read again
 }
 
 func (g *generation) newClimb() *climb {
@@ -94,7 +95,7 @@ func (c *climb) wait(ctx context.Context, next <-chan time.Time) error {
 		case <-c.hard.C:
 			return g.tooLate()
 		case <-c.awake: // the machine slept: start the time limits again
-			c.began, c.awake = time.Now(), g.awake.C()
+			c.began, c.gone, c.awake = time.Now(), time.Time{}, g.awake.C()
 			c.soft.Reset(g.p.SoftStart)
 			c.hard.Reset(g.patience())
 			return nil
@@ -214,6 +215,9 @@ func (c *climb) refused(ctx context.Context, err error) (wait <-chan time.Time, 
 		g.disconnected(g.unsaid)
 		g.unsaid = nil
 	}
+	if end := c.away(err); end != nil {
+		return nil, end
+	}
 	rule := rpc.RuleFor(err)
 	var e *rpc.Error
 	errors.As(err, &e)
@@ -240,6 +244,22 @@ func (c *climb) refused(ctx context.Context, err error) (wait <-chan time.Time, 
 		return time.After(slowPoll), nil
 	}
 	return time.After(poll), nil
+}
+
+// away returns the cause when somebody else's gateway has gone before it was ready, and its
+// owner has not brought it back in time (BEHAVIOUR M4).
+func (c *climb) away(err error) error {
+	var op *net.OpError
+	switch {
+	case c.g.proc != nil, c.g.answered, c.g.conf.IsRemote(): // the hard limit does this
+	case !errors.As(err, &op) || op.Op != "dial" || op.Timeout():
+		c.gone = time.Time{}
+	case c.gone.IsZero():
+		c.gone = time.Now()
+	case time.Since(c.gone) >= c.g.p.AttachedGrace:
+		return Cause{Code: AttachedGone}
+	}
+	return nil
 }
 
 // rotated reads the token again and reports whether it has changed. It does so once per

@@ -557,6 +557,53 @@ func TestH4_AnAttachedGatewayThatIsReplaced(t *testing.T) {
 	})
 }
 
+// Somebody else's gateway may need several starts until it works. Each of them is waited for.
+func TestM4_AnAttachedGatewayThatFailsToComeBack(t *testing.T) {
+	for name, fail := range map[string]func(*scene){
+		"ends while it starts": func(s *scene) {
+			s.until("still starting", func(st Status) bool { return st.Phase == Sidecars })
+			s.host.leave()
+			s.until("gone again", func(st Status) bool { return st.Phase == Idle })
+		},
+		"ends while it starts, twice": func(s *scene) {
+			s.until("still starting", func(st Status) bool { return st.Phase == Sidecars })
+			s.host.leave()
+			time.Sleep(DefaultPolicy().AttachedGrace / 2)
+			s.host.arrive().SetStarting(true)
+			time.Sleep(DefaultPolicy().AttachedGrace)
+			s.host.leave()
+			time.Sleep(DefaultPolicy().AttachedGrace / 2)
+			if s.Status().Phase != Sidecars {
+				t.Errorf("after half of its time: %+v", s.Status())
+			}
+			s.until("gone again", func(st Status) bool { return st.Phase == Idle })
+		},
+		"does not become ready in time": func(s *scene) {
+			s.until("too slow", func(st Status) bool { return st.Cause.Code == StartTimeout })
+			s.host.leave()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, visited, nil, func(s *scene) {
+				s.start()
+				s.host.leave()
+				s.until("gone", in(Failed))
+				s.host.arrive().SetStarting(true)
+				fail(s)
+				time.Sleep(time.Minute)
+				if st := s.Status(); st.State != Failed || st.Mode != Attached || st.Cause.Code != AttachedGone {
+					t.Errorf("status %+v", st)
+				}
+				s.host.arrive()
+				time.Sleep(time.Minute)
+				if st := s.Status(); st.State != Running || s.host.launches() != 0 {
+					t.Errorf("%d launches, status %+v", s.host.launches(), st)
+				}
+			})
+		})
+	}
+}
+
 func TestF2_AStoppedProcessIsReplacedWithinTwoMinutes(t *testing.T) {
 	play(t, healthy, nil, func(s *scene) {
 		s.start()

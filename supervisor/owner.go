@@ -289,7 +289,7 @@ func (o *owner) over(out Outcome) {
 	switch {
 	case len(out.Remains) > 0 && (ends || !closed(gen.proc.Done())):
 		o.couldNotEnd(out)
-	case ends || !o.wanted:
+	case ends:
 		o.ended(out, gen.down.rest())
 	case out.Order != nil:
 		o.enter(Starting, out.Cause)
@@ -399,11 +399,14 @@ func (o *owner) decide(out Outcome, now time.Time) {
 	}
 	switch d.Verdict {
 	case GiveUp:
-		o.wanted = false
+		what := waitsFor[d.Reason.Code]
+		if what == nothing && out.Mode == Attached {
+			what = theirGateway
+		}
+		o.wanted = o.wanted && what == configuration // after a change of the file the gateway starts by itself
 		o.status.Mode = out.Mode
 		o.enter(Failed, d.Reason)
-		if what := waitsFor[d.Reason.Code]; what != nothing {
-			o.wanted = what == configuration // after a change of the file the gateway starts by itself
+		if what != nothing {
 			o.watch(out.Mode, what)
 		}
 		return
