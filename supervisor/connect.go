@@ -448,7 +448,7 @@ func (g *generation) unapproved(ctx context.Context) bool {
 		return ctx.Err() != nil // a stop has ended the look, and the caller sees that
 	}
 	c := connectCause(err, rule, g.conf)
-	g.tell(func(s *Status) { s.Cause, s.Error = c, c.Error() })
+	g.tell(func(s *Status) { s.Cause = c })
 	return true
 }
 

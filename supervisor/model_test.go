@@ -193,7 +193,7 @@ func (m *model) fault() {
 	case kind == 0:
 		m.Woke()
 	case kind == 1 && stranger == nil && (p == nil || !p.alive()):
-		h.arrive()
+		h.arrive().SetStarting(m.chance(30))
 	case kind == 2 && stranger != nil:
 		m.host.leave()
 	case kind == 16:
@@ -339,6 +339,8 @@ func (m *model) check() {
 		m.t.Errorf("waiting for nothing: %+v", st)
 	case st.Phase != Draining && st.ActiveWork != 0, st.Phase != Draining && st.Phase != Terminating && !st.Deadline.IsZero():
 		m.t.Errorf("a wait that is over: %+v", st)
+	case st.State == Failed && st.Error != st.Cause.Error():
+		m.t.Errorf("an older error: %+v", st)
 	}
 }
 

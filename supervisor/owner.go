@@ -33,7 +33,7 @@ type lives struct {
 	stuck    *Cause          // says that last could not be ended; nil otherwise
 	freed    <-chan struct{} // closed when the stuck process ends after all; nil when only its descendants are left
 	launches int             // how often the gateway was started, restarts in place included
-	failures int             // how often the State has become Failed
+	failures int             // how often the gateway has failed
 }
 
 // wishes are what people and programs want of the gateway.
@@ -219,12 +219,17 @@ func (o *owner) apply(change func(*Status)) {
 	o.status.endWaits()
 	o.status.redact(o.cfg.Redact.String)
 	now := time.Now()
-	if c := &o.status.Cause; c.Code != NoCause && c.At.IsZero() {
+	c := &o.status.Cause
+	newCause := c.Code != NoCause && c.At.IsZero()
+	if newCause {
 		c.At = now
 	}
-	if o.status.State != before.State {
+	switch {
+	case o.status.State != before.State:
 		o.status.Since = now
 		o.changed(before, now)
+	case o.status.State == Failed && newCause:
+		o.failed(before, now)
 	}
 }
 
@@ -239,18 +244,22 @@ func (o *owner) changed(before Status, now time.Time) {
 		o.report.ready(o.gen.timing.timing())
 		o.log.Info("metrics", "metrics", o.metrics())
 	case Failed:
-		o.failed(now)
+		o.failed(before, now)
 	}
 	if before.State == Running {
 		o.forgive.Stop()
 	}
 }
 
-// failed counts and tells a failure, which answers the requests that wait for an end.
-func (o *owner) failed(now time.Time) {
+// failed counts a failure, which answers the requests that wait for an end. A failure can
+// follow another one without a state between them, as when a stop fails as well.
+func (o *owner) failed(before Status, now time.Time) {
 	o.failures++
 	o.incidents = o.incidents.open(o.status.Cause, now, false)
 	o.status.Error = o.status.Cause.Error()
+	if before.State == Failed && before.Cause.Code == o.status.Cause.Code {
+		return // told already
+	}
 	o.hub.emit(errorEvent(o.status.Cause))
 	o.log.Info("metrics", "metrics", o.metrics())
 }
@@ -329,10 +338,7 @@ func (o *owner) couldNotEnd(out Outcome) {
 	}
 	o.wanted = o.wanted && (out.Order == nil || out.Order.For.finality() < forStop.finality())
 	o.log.Error("the gateway could not be ended", "pids", out.Remains)
-	again := o.status.State == Failed
-	if o.enter(Failed, *o.stuck); again { // the state has not changed, but this is another failure
-		o.failed(time.Now())
-	}
+	o.enter(Failed, *o.stuck)
 }
 
 // goOn continues after a stuck process has ended: with the start that somebody wants, or by

@@ -13,6 +13,7 @@ import (
 
 	"clawtray/rpc/gatewaytest"
 	"clawtray/supervisor/machine"
+	"clawtray/supervisor/openclaw"
 )
 
 // The tests in this file cover faults of the machine that earlier tests had not considered.
@@ -801,6 +802,72 @@ func TestXH3_ADescendantThatNothingEnds(t *testing.T) {
 		p.mu.Lock()
 		p.b.unkillable = false
 		p.mu.Unlock()
+	})
+}
+
+// XH3: processes that could not be ended are a failure of their own, also when the state was
+// Failed before. Who asks meanwhile gets an answer, and the status shows the newer error.
+func TestXH3_AFailureAfterAFailure(t *testing.T) {
+	play(t, behaving(behaviour{listen: time.Second, unkillable: true, remains: 1}), nil, func(s *scene) {
+		s.start()
+		p := s.host.current()
+		s.host.spoil(broken(openclaw.ConfigUnreadable, time.Time{}))
+		p.finish(Exit{Code: 1})
+		s.until("failed", in(Failed))
+		go s.Do(s.t.Context(), Request{Intent: Stop})
+		s.until("the way down", Status.Stopping)
+		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != CouldNotEnd {
+			t.Errorf("the start ended with %v", err)
+		}
+		if st := s.Status(); st.State != Failed || st.Error != st.Cause.Error() || st.Incidents[0].Cause.Code != CouldNotEnd {
+			t.Errorf("status %+v", st)
+		}
+		p.mu.Lock()
+		p.b.unkillable = false
+		p.mu.Unlock()
+	})
+}
+
+// The same for somebody else's gateway: it went away, another one comes in its place, and
+// that one is of no use either.
+func TestXH3_AnotherFailureOfSomebodyElsesGateway(t *testing.T) {
+	for name, test := range map[string]struct {
+		gateway gatewaytest.Config
+		want    CauseCode
+	}{
+		"never ready":       {gatewaytest.Config{Token: testToken, Starting: true}, StartTimeout},
+		"the wrong version": {gatewaytest.Config{Token: testToken, Protocol: 99}, ProtocolMismatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, visited, nil, func(s *scene) {
+				s.start()
+				s.host.leave()
+				s.until("gone", in(Failed))
+				s.host.mu.Lock()
+				s.host.stranger = gatewaytest.New(test.gateway)
+				s.host.mu.Unlock()
+				st := s.until("the other failure", func(st Status) bool { return st.Cause.Code == test.want })
+				if st.State != Failed || st.Error != st.Cause.Error() || st.Incidents[0].Cause.Code != test.want {
+					t.Errorf("status %+v", st)
+				}
+			})
+		})
+	}
+}
+
+// Who asks for a start while that gateway is not ready is answered, too.
+func TestXH3_AStartBetweenTwoFailures(t *testing.T) {
+	play(t, visited, nil, func(s *scene) {
+		s.start()
+		s.host.leave()
+		s.until("gone", in(Failed))
+		s.host.mu.Lock()
+		s.host.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken, Starting: true})
+		s.host.mu.Unlock()
+		s.until("still starting", func(st Status) bool { return st.Phase == Sidecars })
+		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != StartTimeout {
+			t.Errorf("the start ended with %v", err)
+		}
 	})
 }
 
