@@ -27,6 +27,11 @@ const (
 	appliesItself = 15 * time.Second
 )
 
+// endLine is in the line that a gateway prints when it begins to stop or to restart (OpenClaw
+// 2026.6.11 to 2026.9.6). It only makes us look at once; gateways whose output we do not read
+// are noticed at the next look.
+const endLine = "[gateway] received SIG"
+
 // connection is one connection to the gateway, from hello-ok to its end.
 type connection struct {
 	*generation
@@ -111,6 +116,9 @@ func (c *connection) loop(ctx context.Context) error {
 			beats++
 			checked() // Cancel the previous health call; if it failed, atBeat calls again now.
 			checked = c.atBeat(beats)
+		case <-g.saidEnd:
+			checked()
+			checked = c.checkRPC(c.work, c.s)
 		case silence := <-g.silence:
 			c.silent(silence)
 		case v := <-c.verdicts:

@@ -69,13 +69,14 @@ type signals struct {
 	commands  chan command     // restarts and reloads for the running gateway
 	retry     chan struct{}    // a person wants another try now
 	saidReady chan struct{}    // the child printed readyLine
+	saidEnd   chan struct{}    // the child printed endLine
 	silence   chan rpc.Silence // newest report of the connection about missed pings
 	awake     *alarm           // rings when the machine has slept
 }
 
 func newSignals() signals {
 	return signals{commands: make(chan command, 1), retry: make(chan struct{}, 1), saidReady: make(chan struct{}, 1),
-		silence: make(chan rpc.Silence, 1), awake: newAlarm()}
+		saidEnd: make(chan struct{}, 1), silence: make(chan rpc.Silence, 1), awake: newAlarm()}
 }
 
 // gateway is what the generation knows about its gateway.

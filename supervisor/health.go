@@ -31,6 +31,7 @@ var reasonText = map[ReasonCode]struct {
 	ReasonSafeStart:       {Degraded, "The gateway runs without channels and plugins, as you asked; restart it to bring them back"},
 	ReasonSpace:           {Degraded, "Little space is left on the disk: %v"},
 	ReasonLogins:          {Degraded, "OpenClaw has to log in again at %v"},
+	ReasonDraining:        {Degraded, "The gateway is to stop or restart; it finishes its work and takes nothing new"},
 	ReasonNoRPC:           {Degraded, "The gateway runs, but clawtray is not signed in (%v)"},
 }
 

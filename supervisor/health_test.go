@@ -275,6 +275,35 @@ func TestB9_WhoSaysNotReadyIsNotAssumedToBe(t *testing.T) {
 	})
 }
 
+// A gateway that somebody else has ended finishes its work first, for up to five minutes.
+// Meanwhile it refuses everything, so it must not be shown as healthy.
+func TestA4_AGatewayThatSomebodyElseHasEndedIsShown(t *testing.T) {
+	const look = 2 * callEvery // beats, so that there was a look whenever the test began
+	for name, end := range map[string]func(*fakeProcess){
+		"it says so":      func(p *fakeProcess) { p.say("2026-11-28T06:04:20.953+00:00 [gateway] received SIGTERM; shutting down") },
+		"it says nothing": func(*fakeProcess) { time.Sleep(look * DefaultPolicy().Tend) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, healthy, nil, func(s *scene) {
+				s.start()
+				p := s.host.current()
+				p.gw.SetDraining(true)
+				end(p)
+				time.Sleep(time.Second)
+				if st := s.Status(); !hasReason(ReasonDraining)(st) || st.State != Running || st.Health.Level != Degraded {
+					t.Errorf("status %+v", st)
+				}
+				p.gw.SetDraining(false) // it could not restart
+				time.Sleep(look * DefaultPolicy().Tend)
+				time.Sleep(time.Second)
+				if st := s.Status(); hasReason(ReasonDraining)(st) || s.host.launches() != 1 {
+					t.Errorf("status %+v", st)
+				}
+			})
+		})
+	}
+}
+
 func TestB10_SuppressedChannelsAreShownWithTheirEnd(t *testing.T) {
 	safe := behaviour{listen: time.Second, setup: func(gw *gatewaytest.Gateway) { gw.Suppress("telegram", "slack") }}
 	play(t, behaving(safe), nil, func(s *scene) {

@@ -170,6 +170,9 @@ func (g *generation) read(lines <-chan Line, out *Output, done chan<- struct{}) 
 		if strings.HasSuffix(l.Text, readyLine) {
 			poke(g.saidReady)
 		}
+		if strings.Contains(l.Text, endLine) {
+			poke(g.saidEnd)
+		}
 		text, sev, repeats := out.Add(l)
 		if repeats == 0 || sev == Drop {
 			continue

@@ -196,6 +196,7 @@ const (
 	ReasonSpace           ReasonCode = "space"          // little space is left on a disk that the gateway writes to
 	ReasonSettings        ReasonCode = "settings"       // clawtray's settings file has mistakes, which it ignores
 	ReasonPending         ReasonCode = "settings-pending"
+	ReasonDraining        ReasonCode = "draining"     // somebody else has ended it; it finishes its work and refuses everything new
 	ReasonLogins          ReasonCode = "model-logins" // log-ins to model providers are expired or missing (BEHAVIOUR R3)
 )
 

@@ -93,8 +93,9 @@ type untimed struct {
 func (c untimed) Deadline() (time.Time, bool) { return c.end, true }
 
 // checkRPC makes a call that every gateway answers. So we notice a gateway that still sends
-// frames but does not answer calls. The caller calls over at the next beat; if there is no
-// answer by then, the call has failed.
+// frames but does not answer calls, and one that somebody else has ended, which refuses calls
+// until its work is done. The caller calls over at the next beat; if there is no answer by
+// then, the call has failed.
 func (g *generation) checkRPC(ctx context.Context, s *rpc.Session) (over func()) {
 	limited, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
@@ -104,13 +105,13 @@ func (g *generation) checkRPC(ctx context.Context, s *rpc.Session) (over func())
 		if s.Stats().Calls.ConsecutiveFailures > 0 { // after a failure, do not wait a whole beat for the result
 			defer time.AfterFunc(g.p.VerifyTimeout, func() { cancel(context.DeadlineExceeded) }).Stop()
 		}
-		_ = s.Call(untimed{limited, time.Now().Add(g.p.Tend)}, "health", nil, nil) // the statistics of the session say how it ends
+		err := s.Call(untimed{limited, time.Now().Add(g.p.Tend)}, "health", nil, nil)
 		if ctx.Err() != nil {
 			return
 		}
 		failed := s.Stats().Calls.ConsecutiveFailures
 		g.tell(func(st *Status) {
-			st.Health = st.Health.without(ReasonRPCTimeouts)
+			st.Health = st.Health.without(ReasonRPCTimeouts).with(unless(!draining(err) || st.Stopping(), reason(ReasonDraining, nil)))
 			if failed >= rpcTrouble {
 				st.Health = st.Health.with(reason(ReasonRPCTimeouts, fmt.Sprintf("%d in a row", failed)))
 			}

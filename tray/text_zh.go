@@ -235,6 +235,7 @@ var chinese = texts{
 		supervisor.ReasonEnvironment: "运行环境缺少组件", supervisor.ReasonUpdate: "已安装新版本：重启后生效", supervisor.ReasonNoRPC: "已连接，但未登录",
 		supervisor.ReasonSafeStart: "按您的要求，网关运行时不带渠道和插件；重启后恢复", supervisor.ReasonSpace: "磁盘剩余空间不多",
 		supervisor.ReasonSettings: "clawtray 的设置有误", supervisor.ReasonPending: "重启后使用新的设置",
+		supervisor.ReasonDraining:     "网关即将停止或重启：正在完成手头的工作，不再接受新的请求",
 		supervisor.ReasonLogins:       "OpenClaw 需要重新登录模型服务",
 		supervisor.ReasonNotAnswering: "网关没有响应，而它不由本程序运行，不能由本程序重启",
 	},

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -158,7 +160,7 @@ func TestC4_StopDuringARun(t *testing.T) {
 }
 
 // TestD_RestartDuringARun: a restart waits for active work, and happens when the work ends
-// by itself.
+// by itself. When somebody else ends a gateway that works, the status says so.
 func TestD_RestartDuringARun(t *testing.T) {
 	long(t)
 	u := withAnyGateway(t, "[supervision]", `drain_restart = "1h"`)
@@ -185,5 +187,15 @@ func TestD_RestartDuringARun(t *testing.T) {
 	if !strings.Contains(said, "All done.") {
 		t.Errorf("the run was cut off: %s", said)
 	}
+
+	u.chat(m, "another task")
+	st := u.until("running", running)
+	if err := syscall.Kill(st.PID, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	u.until("the status says that the gateway is to stop", func(s supervisor.Status) bool {
+		return running(s) && slices.ContainsFunc(s.Health.Reasons, func(r supervisor.Reason) bool { return r.Code == supervisor.ReasonDraining })
+	})
+	m.finish <- struct{}{}
 	u.quit()
 }
