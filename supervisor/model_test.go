@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"clawtray/rpc/gatewaytest"
 	"clawtray/supervisor/machine"
 	"clawtray/supervisor/openclaw"
 )
@@ -60,6 +62,7 @@ type model struct {
 	seed    uint64
 	calm    atomic.Bool // no more faults happen
 	disk    *disk       // the gateways' configuration
+	remote  bool        // the gateway is on another machine
 	pending sync.WaitGroup
 	log     []string
 
@@ -68,7 +71,16 @@ type model struct {
 
 func live(t *testing.T, seed uint64) {
 	m := &model{seed: seed, disk: newDisk(), dice: dice{rand.New(rand.NewPCG(seed, 1))}}
-	machine := func(t *testing.T) *fakeHost { return newFakeHost(t, m.behaviour) }
+	machine := func(t *testing.T) *fakeHost {
+		h := newFakeHost(t, m.behaviour)
+		if m.chance(10) {
+			m.remote = true
+			h.config.Mode.Value = "remote"
+			h.config.Remote = openclaw.Remote{URL: "ws://" + remoteAddr, Token: openclaw.KnownSecret(testToken, "the test")}
+			h.remote = gatewaytest.New(gatewaytest.Config{Token: testToken})
+		}
+		return h
+	}
 	play(t, machine, nil, func(s *scene) {
 		m.scene = s
 		defer func() {
@@ -152,7 +164,7 @@ func (m *model) step() {
 		time.Sleep(d)
 	case n < 7:
 		intents := []Intent{Start, Start, Stop, Restart, Restart, Reload, Retry, TakeOver, Install, LastGood, SafeStart, RestoreConfig}
-		if m.chance(10) { // an earlier configuration appears or disappears
+		if m.chance(10) && !m.remote { // an earlier configuration, of a gateway here, appears or disappears
 			m.machine(func(h *fakeHost) { h.lastGood, h.copied = h.copied, h.lastGood.Add(time.Second) })
 		}
 		m.intend(Request{Intent: intents[m.IntN(len(intents))], Now: m.chance(20), Automatic: m.chance(20)})
@@ -212,6 +224,9 @@ func (m *model) fault() {
 		m.machine(func(h *fakeHost) { h.refusal = func(int) error { return err } })
 	case kind == 20:
 		problems := []error{nil, broken(openclaw.ConfigBroken, time.Now()), broken(openclaw.ConfigUnreadable, time.Time{}), broken(openclaw.ConfigEmpty, longAgo)}
+		if m.remote { // an empty configuration no longer says so, and a person may have a gateway started here
+			problems = problems[:3]
+		}
 		m.host.spoil(problems[m.IntN(len(problems))])
 	case kind == 21:
 		errs := []error{nil, errors.New("belongs to another user")}
@@ -230,7 +245,12 @@ func (m *model) fault() {
 		gone := []error{nil, nil, &openclaw.MissingError{Kind: openclaw.OpenClawMissing, Sentence: "no OpenClaw"}, errors.New("too many open files")}
 		err := gone[m.IntN(len(gone))]
 		m.machine(func(h *fakeHost) { h.missing = err })
+	case kind == 1 && m.remote:
+		m.elsewhere(nil)
+	case kind == 2 && m.remote:
+		m.elsewhere(gatewaytest.New(gatewaytest.Config{Token: testToken, Starting: m.chance(30)}))
 	case p == nil || !p.alive():
+		m.trouble(kind, cmp.Or(stranger, m.host.remote))
 	case kind == 27:
 		p.shut()
 	case kind == 3:
@@ -244,35 +264,55 @@ func (m *model) fault() {
 		p.mu.Unlock()
 		p.gw.Silence(silent)
 	case p.isStopped(): // a stopped process can do nothing
-	case kind == 28:
-		p.gw.BreakAt([]string{"config.get", "secrets.reload", restartMethod, "health"}[m.IntN(4)])
-		m.intend(Request{Intent: []Intent{Restart, Reload}[m.IntN(2)]})
-	case kind == 5:
-		p.gw.CloseAll([]int{1000, 1006, 1008, 1009, 1012, 1013}[m.IntN(6)], "")
-	case kind == 6:
-		p.gw.Restart()
-	case kind == 8:
-		p.gw.SetToken([]string{testToken, "another"}[m.IntN(2)])
+	case kind == 10:
+		p.say("error: the same again", "something else", strings.Repeat("x", 500))
+	case kind == 15:
+		m.disk.set(func() { m.disk.issue = []string{"", "", "Unrecognized key"}[m.IntN(3)] })
+		m.edit(m.disk, fmt.Sprint("v", m.IntN(9)))
 	case kind == 19:
 		token := fmt.Sprintf("rotated-token-%08x", m.IntN(1<<30))
 		m.machine(func(h *fakeHost) { h.token = token })
 		p.gw.SetToken(token)
 		p.gw.CloseAll(4001, "gateway auth changed")
+	default:
+		m.trouble(kind, p.gw)
+	}
+}
+
+// elsewhere replaces the gateway on another machine; nil ends it.
+func (m *model) elsewhere(gw *gatewaytest.Gateway) {
+	m.host.mu.Lock()
+	gone := m.host.remote
+	m.host.remote = gw
+	m.host.mu.Unlock()
+	if gone != nil {
+		gone.Close()
+	}
+}
+
+// trouble makes something go wrong in a gateway, whoever runs it. gw may be nil.
+func (m *model) trouble(kind int, gw *gatewaytest.Gateway) {
+	switch {
+	case gw == nil:
+	case kind == 28:
+		gw.BreakAt([]string{"config.get", "secrets.reload", restartMethod, "health"}[m.IntN(4)])
+		m.intend(Request{Intent: []Intent{Restart, Reload}[m.IntN(2)]})
+	case kind == 5:
+		gw.CloseAll([]int{1000, 1006, 1008, 1009, 1012, 1013}[m.IntN(6)], "")
+	case kind == 6:
+		gw.Restart()
+	case kind == 8:
+		gw.SetToken([]string{testToken, "another"}[m.IntN(2)])
 	case kind == 9:
-		p.gw.Shutdown(0)
-	case kind == 10:
-		p.say("error: the same again", "something else", strings.Repeat("x", 500))
+		gw.Shutdown(0)
 	case kind == 11:
-		p.gw.Emit([]string{"never.heard.of", "health", "shutdown", "config.changed"}[m.IntN(4)], []any{nil, "nonsense", 1, map[string]any{"channels": 7}}[m.IntN(4)])
+		gw.Emit([]string{"never.heard.of", "health", "shutdown", "config.changed"}[m.IntN(4)], []any{nil, "nonsense", 1, map[string]any{"channels": 7}}[m.IntN(4)])
 	case kind == 12:
-		p.gw.SetDraining(m.chance(30))
+		gw.SetDraining(m.chance(30))
 	case kind == 13:
-		p.gw.IgnorePings(m.chance(50))
+		gw.IgnorePings(m.chance(50))
 	case kind == 14:
-		p.gw.Suppress([]string{"telegram", "slack"}[:m.IntN(3)]...)
-	case kind == 15:
-		m.disk.set(func() { m.disk.issue = []string{"", "", "Unrecognized key"}[m.IntN(3)] })
-		m.edit(m.disk, fmt.Sprint("v", m.IntN(9)))
+		gw.Suppress([]string{"telegram", "slack"}[:m.IntN(3)]...)
 	}
 }
 
@@ -331,6 +371,8 @@ func (m *model) check() {
 	switch {
 	case st.State == Stopped && !st.Stopping() && st.Phase == Idle && m.host.alive() > 0 && st.Mode != Attached:
 		m.t.Errorf("stopped, and a gateway of ours is alive: %+v", st)
+	case m.remote && m.host.launches() > 0:
+		m.t.Errorf("%d gateways were started here, and ours is on another machine: %+v", m.host.launches(), st)
 	case m.stopped() && len(m.host.left()) > 0:
 		m.t.Errorf("stopped, and %d descendants are alive: %+v", len(m.host.left()), st)
 	case st.State == Running && st.Mode == Managed && m.host.alive() == 0:
@@ -355,6 +397,9 @@ func (m *model) stopped() bool {
 func (m *model) converge() {
 	m.calm.Store(true)
 	m.host.leave()
+	if m.remote {
+		m.elsewhere(gatewaytest.New(gatewaytest.Config{Token: testToken}))
+	}
 	m.machine(func(h *fakeHost) {
 		h.hangs, h.deaf, h.refusal, h.problem, h.distrust, h.missing = false, nil, nil, nil, nil, nil
 	})
