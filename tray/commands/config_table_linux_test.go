@@ -58,9 +58,6 @@ type configuration struct {
 // inShort are the rows that `make test` runs.
 var inShort = map[string]bool{"XU7 a password": true, "XU12 cut in the middle": true}
 
-// twoAtOnce limits how many gateways the table starts at the same time.
-var twoAtOnce = make(chan struct{}, 2)
-
 // everyRow plays everything with the newest OpenClaw. Each of its starts takes 10 to 25
 // seconds of a processor, so `make check` leaves to `make test-matrix` what another OpenClaw
 // shows as well.
@@ -70,6 +67,7 @@ var everyRow = flag.Bool("every-row", false, "play all tables in full, with the 
 // -every-row, these are those that the gateway is also restarted with, and those that the
 // oldest OpenClaw cannot play; `make test` plays two others.
 func TestXU_RealConfigurations(t *testing.T) {
+	t.Parallel()
 	r := realRuntime(t, newest)
 	for _, c := range configurations {
 		if *everyRow || testing.Short() && inShort[c.name] || !testing.Short() && newestPlays(c) {
@@ -86,6 +84,7 @@ func newestPlays(c configuration) bool { return c.restarts || c.oldDiffers != ""
 // row of each behaviour.
 func TestXU_RealConfigurationsOfOldVersions(t *testing.T) {
 	long(t)
+	t.Parallel()
 	r := realRuntime(t, oldest)
 	for _, c := range configurations {
 		if c.oldDiffers != "" || !*everyRow && (newestPlays(c) || c.another()) {
@@ -106,8 +105,6 @@ func (c configuration) another() bool {
 // play runs one life of a gateway with the configuration.
 func (c configuration) play(t *testing.T, r installed) {
 	t.Parallel()
-	twoAtOnce <- struct{}{}
-	t.Cleanup(func() { <-twoAtOnce })
 	u := newOwner(t, r)
 	u.write(".config/clawtray/clawtray.toml", u.settings) // without a port, because OpenClaw's configuration has it
 	c.arrange(u)

@@ -118,7 +118,12 @@ if (require("node:worker_threads").isMainThread) {
 	setInterval(() => {
 		if (!fs.existsSync(trigger) || fs.readFileSync(trigger, "utf8") !== String(process.pid)) return;
 		fs.unlinkSync(trigger);
-		for (const end = Date.now() + %d * 1000; Date.now() < end;);
+		const end = Date.now() + %d * 1000;
+		while (Date.now() < end) { // work half of the time, which is enough
+			const before = process.cpuUsage().user;
+			while (process.cpuUsage().user - before < 20_000);
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+		}
 	}, 200).unref();
 }
 `

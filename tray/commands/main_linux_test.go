@@ -174,7 +174,9 @@ func withAnyGateway(t *testing.T, settings ...string) *user {
 	if *everyRow {
 		version = newest
 	}
-	return newOwner(t, realRuntime(t, version), settings...)
+	u := newOwner(t, realRuntime(t, version), settings...)
+	u.write(".openclaw/openclaw.json", `{gateway: {mode: "local"}}`) // otherwise OpenClaw runs once more to write it
+	return u
 }
 
 // newOwner returns a user who has this runtime, and further settings.
