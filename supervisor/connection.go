@@ -28,9 +28,13 @@ const (
 )
 
 // endLine is in the line that a gateway prints when it begins to stop or to restart (OpenClaw
-// 2026.6.11 to 2026.9.6). It only makes us look at once; gateways whose output we do not read
-// are noticed at the next look.
+// 2026.6.11 to 2026.9.6). It only makes us look after idleEnd; gateways whose output we do not
+// read are noticed at the next look.
 const endLine = "[gateway] received SIG"
+
+// idleEnd is when a gateway without work has ended or restarted after endLine. It needs half a
+// second (measured).
+const idleEnd = 2 * time.Second
 
 // connection is one connection to the gateway, from hello-ok to its end.
 type connection struct {
@@ -95,6 +99,7 @@ func (c *connection) loop(ctx context.Context) error {
 	g, events := c.generation, c.events.C()
 	beat, beats, checked := g.beat.C(), 0, func() {}
 	awake := g.awake.C()
+	var look <-chan time.Time // fires when a gateway that began to end must have work to finish
 	for {
 		select {
 		case <-ctx.Done():
@@ -117,6 +122,8 @@ func (c *connection) loop(ctx context.Context) error {
 			checked() // Cancel the previous health call; if it failed, atBeat calls again now.
 			checked = c.atBeat(beats)
 		case <-g.saidEnd:
+			look = time.After(idleEnd)
+		case <-look:
 			checked()
 			checked = c.checkRPC(c.work, c.s)
 		case silence := <-g.silence:

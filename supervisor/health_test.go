@@ -289,7 +289,7 @@ func TestA4_AGatewayThatSomebodyElseHasEndedIsShown(t *testing.T) {
 				p := s.host.current()
 				p.gw.SetDraining(true)
 				end(p)
-				time.Sleep(time.Second)
+				time.Sleep(idleEnd + time.Second)
 				if st := s.Status(); !hasReason(ReasonDraining)(st) || st.State != Running || st.Health.Level != Degraded {
 					t.Errorf("status %+v", st)
 				}
