@@ -166,14 +166,14 @@ func (g *generation) own(p Process) {
 func (g *generation) read(lines <-chan Line, out *Output, done chan<- struct{}) {
 	defer close(done)
 	for l := range lines {
-		g.timing.trace(l.Text)
-		if strings.HasSuffix(l.Text, readyLine) {
+		text, sev, repeats := out.Add(l) // text has no colours, which gateways print into a pipe, too (measured, OpenClaw 2026.8.2)
+		g.timing.trace(text)
+		switch {
+		case strings.HasSuffix(text, readyLine):
 			poke(g.saidReady)
-		}
-		if strings.Contains(l.Text, endLine) {
+		case strings.Contains(text, endLine):
 			poke(g.saidEnd)
 		}
-		text, sev, repeats := out.Add(l)
 		if repeats == 0 || sev == Drop {
 			continue
 		}
