@@ -281,7 +281,7 @@ func TestA4_AGatewayThatSomebodyElseHasEndedIsShown(t *testing.T) {
 	const look = 2 * callEvery // beats, so that there was a look whenever the test began
 	for name, end := range map[string]func(*fakeProcess){
 		"it says so": func(p *fakeProcess) {
-			p.say("\x1b[90m2026-11-28T06:04:20.953+00:00\x1b[39m \x1b[36m[gateway]\x1b[39m \x1b[36mreceived SIGTERM; shutting down\x1b[39m")
+			p.say("2026-11-28T06:04:20.953+00:00 [gateway] received SIGTERM; shutting down")
 		},
 		"it says nothing": func(*fakeProcess) { time.Sleep(look * DefaultPolicy().Tend) },
 	} {

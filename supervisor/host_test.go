@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -386,7 +387,7 @@ func (h *fakeHost) Launch(ctx context.Context, r openclaw.Runtime, s Spawn) (Pro
 		p.gw = gatewaytest.New(b.gateway)
 	}
 	for _, l := range b.lines {
-		p.lines <- Line{Text: l, Stderr: true}
+		p.lines <- Line{Text: coloured(l), Stderr: true}
 	}
 	h.procs = append(h.procs, p)
 	p.live()
@@ -649,13 +650,24 @@ func (s *scene) every(d time.Duration, f func()) (stop func()) {
 	return func() { cancel(); running.Wait() }
 }
 
+// coloured returns the line as real gateways print it, into a pipe, too (measured, OpenClaw
+// 2026.8.2).
+func coloured(line string) string {
+	name := strings.Index(line, "[")
+	text := strings.Index(line, "] ")
+	if name < 0 || text < name {
+		return "\x1b[36m" + line + "\x1b[39m"
+	}
+	return "\x1b[90m" + line[:name] + "\x1b[39m\x1b[36m" + line[name:text+1] + "\x1b[39m \x1b[36m" + line[text+2:] + "\x1b[39m"
+}
+
 // say writes lines to the output. Lines that do not fit are lost, as with a real child.
 func (p *fakeProcess) say(lines ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := 0; !p.over && i < 20*len(lines); i++ {
 		select {
-		case p.lines <- Line{Text: lines[i%len(lines)], Stderr: i%2 == 0}:
+		case p.lines <- Line{Text: coloured(lines[i%len(lines)]), Stderr: i%2 == 0}:
 		default:
 		}
 	}
@@ -679,7 +691,7 @@ func (p *fakeProcess) finish(e Exit) {
 		return
 	}
 	time.AfterFunc(lastWords/2, func() {
-		p.lines <- Line{Text: p.b.lastWords, Stderr: true}
+		p.lines <- Line{Text: coloured(p.b.lastWords), Stderr: true}
 		close(p.lines)
 	})
 }
