@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"clawtray/rpc"
+	"clawtray/rpc/gatewaytest"
 )
 
 // collect subscribes; got returns the events so far. It stops with the scene.
@@ -116,6 +117,31 @@ func TestA5_ABlockedErrorIsAnEventToo(t *testing.T) {
 		s.host.stranger.SetToken("another")
 		s.Do(s.t.Context(), Request{Intent: Start})
 		if list := got(); len(list) != 1 {
+			t.Errorf("got %v", names(list))
+		}
+	})
+}
+
+// The gateway of somebody else may fail again and again while it is waited for. That is told
+// once, another failure of it is told, too.
+func TestA5_AFailureThatGoesOnIsOneEvent(t *testing.T) {
+	play(t, visited, nil, func(s *scene) {
+		s.start()
+		got, stop := s.collect(10, EventError)
+		defer stop()
+		s.host.leave()
+		s.until("gone", in(Failed))
+		for range 3 {
+			s.host.arrive().SetStarting(true)
+			s.until("still starting", func(st Status) bool { return st.Phase == Sidecars })
+			s.host.leave()
+			s.until("gone again", func(st Status) bool { return st.Phase == Idle })
+		}
+		s.host.mu.Lock()
+		s.host.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken, Protocol: 99})
+		s.host.mu.Unlock()
+		s.until("the wrong version", func(st Status) bool { return st.Cause.Code == ProtocolMismatch })
+		if list := got(); len(list) != 2 {
 			t.Errorf("got %v", names(list))
 		}
 	})
