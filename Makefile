@@ -45,7 +45,7 @@ install: build ## install it for yourself, in ~/.local (or PREFIX=FOLDER)
 uninstall: ## remove what make install has installed
 	@sh packaging/install.sh --remove '$(PREFIX)'
 
-test: ## vet and the tests: 10 minutes on a fresh machine, 4 after that
+test: ## vet and the tests: 10 to 15 minutes on a fresh machine, 5 to 8 after that
 	@MAKE='$(MAKE)' sh packaging/test.sh
 
 check: build ## all the rest: six platforms, old versions, desktops, wine; half an hour

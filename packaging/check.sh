@@ -23,10 +23,10 @@ sh packaging/lint.sh
 played='^TestFirstLight$|^TestB7_BrokenConfiguration$|^TestO1_RealGateway$|^TestO6_RealFirstRun$|^TestReal_ConnectCallRestartStop$/^2026.9.6$'
 
 # Without the race detector, as users run the program, and without -short, so that each long
-# part runs here. tray/commands comes first, because it takes longest. Its tests wait half of
+# part runs here. The two packages that take longest come first. Their tests wait half of
 # the time, so that two processors have enough to do only with four at once.
 section "go test, all of it"
-go test -shuffle=on -parallel 4 -timeout 50m -skip "$played" ./tray/commands ./...
+go test -shuffle=on -parallel 4 -timeout 50m -skip "$played" ./tray/commands ./tray ./...
 section_end
 
 [ "$(id -u)" != 0 ] || sh packaging/desktops.sh
