@@ -137,9 +137,7 @@ func TestA5_AFailureThatGoesOnIsOneEvent(t *testing.T) {
 			s.host.leave()
 			s.until("gone again", func(st Status) bool { return st.Phase == Idle })
 		}
-		s.host.mu.Lock()
-		s.host.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken, Protocol: 99})
-		s.host.mu.Unlock()
+		s.host.arriveAs(gatewaytest.Config{Token: testToken, Protocol: 99})
 		s.until("the wrong version", func(st Status) bool { return st.Cause.Code == ProtocolMismatch })
 		if list := got(); len(list) != 2 {
 			t.Errorf("got %v", names(list))

@@ -153,7 +153,12 @@ func visited(t *testing.T) *fakeHost {
 
 // arrive starts somebody else's gateway on the port.
 func (h *fakeHost) arrive() *gatewaytest.Gateway {
-	gw := gatewaytest.New(gatewaytest.Config{Token: testToken})
+	return h.arriveAs(gatewaytest.Config{Token: testToken})
+}
+
+// arriveAs is arrive for a gateway with another configuration.
+func (h *fakeHost) arriveAs(cfg gatewaytest.Config) *gatewaytest.Gateway {
+	gw := gatewaytest.New(cfg)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stranger = gw

@@ -543,9 +543,7 @@ func TestH4_WrongTokenDoesNotLoopAndDoesNotKill(t *testing.T) {
 // status follows, also for causes that no change of the configuration heals.
 func TestH4_AnAttachedGatewayThatIsReplaced(t *testing.T) {
 	play(t, visited, nil, func(s *scene) {
-		s.host.mu.Lock()
-		s.host.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken, Protocol: 99})
-		s.host.mu.Unlock()
+		s.host.arriveAs(gatewaytest.Config{Token: testToken, Protocol: 99})
 		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != ProtocolMismatch {
 			t.Fatalf("got %v", err)
 		}

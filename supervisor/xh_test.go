@@ -843,9 +843,7 @@ func TestXH3_AnotherFailureOfSomebodyElsesGateway(t *testing.T) {
 				s.start()
 				s.host.leave()
 				s.until("gone", in(Failed))
-				s.host.mu.Lock()
-				s.host.stranger = gatewaytest.New(test.gateway)
-				s.host.mu.Unlock()
+				s.host.arriveAs(test.gateway)
 				st := s.until("the other failure", func(st Status) bool { return st.Cause.Code == test.want })
 				if st.State != Failed || st.Error != st.Cause.Error() || st.Incidents[0].Cause.Code != test.want {
 					t.Errorf("status %+v", st)
@@ -861,9 +859,7 @@ func TestXH3_AStartBetweenTwoFailures(t *testing.T) {
 		s.start()
 		s.host.leave()
 		s.until("gone", in(Failed))
-		s.host.mu.Lock()
-		s.host.stranger = gatewaytest.New(gatewaytest.Config{Token: testToken, Starting: true})
-		s.host.mu.Unlock()
+		s.host.arriveAs(gatewaytest.Config{Token: testToken, Starting: true})
 		s.until("still starting", func(st Status) bool { return st.Phase == Sidecars })
 		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != StartTimeout {
 			t.Errorf("the start ended with %v", err)
