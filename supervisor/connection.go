@@ -28,9 +28,13 @@ const (
 )
 
 // endLine is in the line that a gateway prints when it begins to stop or to restart (OpenClaw
-// 2026.6.11 to 2026.9.6). It only makes us look after idleEnd; gateways whose output we do not
-// read are noticed at the next look.
-const endLine = "[gateway] received SIG"
+// 2026.6.11 to 2026.9.6). We look after idleEnd; gateways whose output we do not read are
+// noticed at the next look. A line that ends with restartLine announces a restart, the others
+// a stop.
+const (
+	endLine     = "[gateway] received SIG"
+	restartLine = "; restarting"
+)
 
 // idleEnd is when a gateway without work has ended or restarted after endLine. It needs half a
 // second (measured).
@@ -341,8 +345,7 @@ const announcedStop = 10 * time.Second
 // awaitAnnouncedStop waits for the end of a gateway that said it is stopping (BEHAVIOUR
 // G2). It returns nil at once for other gateways.
 func (g *generation) awaitAnnouncedStop(ctx context.Context) error {
-	n := g.notice()
-	if n == nil || n.Restarts || g.proc == nil {
+	if restarts, is := g.announced(); !is || restarts || g.proc == nil {
 		return nil
 	}
 	select {

@@ -666,15 +666,23 @@ func coloured(line string) string {
 	return "\x1b[90m" + line[:name] + "\x1b[39m\x1b[36m" + line[name:text+1] + "\x1b[39m \x1b[36m" + line[text+2:] + "\x1b[39m"
 }
 
-// say writes lines to the output. Lines that do not fit are lost, as with a real child.
+// say writes lines to the output, twenty times. Lines that do not fit are lost, as with a
+// real child.
 func (p *fakeProcess) say(lines ...string) {
+	for i := range 20 * len(lines) {
+		p.print(lines[i%len(lines)], i%2 == 0)
+	}
+}
+
+func (p *fakeProcess) print(line string, stderr bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := 0; !p.over && i < 20*len(lines); i++ {
-		select {
-		case p.lines <- Line{Text: coloured(lines[i%len(lines)]), Stderr: i%2 == 0}:
-		default:
-		}
+	if p.over {
+		return
+	}
+	select {
+	case p.lines <- Line{Text: coloured(line), Stderr: stderr}:
+	default:
 	}
 }
 
@@ -742,6 +750,7 @@ func (p *fakeProcess) Terminate(context.Context) error {
 	ignored := p.b.ignoreTerm || p.stopped
 	p.mu.Unlock()
 	if !ignored {
+		p.print("2026-11-28T09:58:33.031+00:00 [gateway] received SIGTERM; shutting down", false)
 		time.AfterFunc(0, func() { p.gw.Shutdown(0) }) // a silent gateway takes long to shut down
 		time.AfterFunc(max(p.b.stop, 150*time.Millisecond), func() { p.finish(Exit{}) })
 	}

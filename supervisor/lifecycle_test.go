@@ -224,6 +224,50 @@ func TestG4_StoppedFromOutsideTwiceIsNotFought(t *testing.T) {
 	})
 }
 
+// A gateway that is ended while it starts, or right after that, sends no shutdown event. It
+// only prints what it does (measured, OpenClaw 2026.8.2).
+func TestG4_TheOutputSaysThatItWasStopped(t *testing.T) {
+	const (
+		stops    = "2026-11-28T09:58:33.031+00:00 [gateway] received SIGTERM; shutting down"
+		restarts = "2026-11-28T09:58:33.031+00:00 [gateway] received SIGUSR1; restarting"
+		later    = "2026-11-28T09:58:33.625+00:00 [gateway] gateway_start hook failed: GatewayDrainingError: gateway is draining for restart"
+	)
+	for name, c := range map[string]struct {
+		starting bool // the gateway is still starting
+		says     []string
+		exit     Exit
+		want     CauseCode
+	}{
+		"stopped":                               {false, []string{stops, later}, Exit{}, StoppedOutside},
+		"stopped while it starts":               {true, []string{stops, later}, Exit{}, StoppedOutside},
+		"restarted by its supervisor":           {false, []string{restarts, later}, Exit{}, InPlaceRestart},
+		"stopped in place of a restart":         {false, []string{restarts, stops}, Exit{}, StoppedOutside},
+		"restarted, and ended later":            {false, []string{restarts, readyLine}, Exit{}, Exited},
+		"stopped, and crashed meanwhile":        {false, []string{stops, later}, Exit{Code: 1}, Exited},
+		"stopped, and killed meanwhile":         {false, []string{stops, later}, Exit{Code: -1, Signal: "SIGKILL"}, Killed},
+		"stopped, and crashed while it starts":  {true, []string{stops, later}, Exit{Code: 1}, StartExit},
+		"ended while it starts, without a word": {true, nil, Exit{}, StartExit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, healthy, nil, func(s *scene) {
+				if c.starting {
+					go s.Do(s.t.Context(), Request{Intent: Start})
+					s.until("spawned", func(st Status) bool { return st.Phase == Spawned })
+				} else {
+					s.start()
+				}
+				p := s.host.current()
+				for _, line := range c.says {
+					p.print(line, false)
+				}
+				p.finish(c.exit)
+				s.until("shown as "+string(c.want), func(st Status) bool { return st.Cause.Code == c.want })
+				s.until("running", func(st Status) bool { return st.State == Running && st.PID != p.pid })
+			})
+		})
+	}
+}
+
 func TestD3_KeepsCrashingEndsInAnErrorThatAClickClears(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Second, dies: 3 * time.Second, exit: Exit{Code: 1}}), nil, func(s *scene) {
 		s.start()

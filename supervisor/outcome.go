@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"clawtray/rpc"
 )
 
 // exitText says how a process ended: "exit code 1", "SIGKILL" or "exit code unknown".
@@ -137,6 +135,9 @@ func (g *generation) exit(ctx context.Context) error {
 			c.LastLine = g.lastLine()
 			return c
 		}
+		if c, is := g.announcedEnd(exit); is {
+			return c
+		}
 		c := startFailure(exit, g.out.LastErrors(), g.lastLine())
 		if c.Code == ConfigInvalid && g.plan.repaired != "" {
 			c.Detail += "; doctor said: " + g.plan.repaired
@@ -169,27 +170,40 @@ const lastWords = 250 * time.Millisecond
 // exitMeaning returns the cause of the end of a gateway that had been ready (BEHAVIOUR G).
 // The exit code alone says nothing, because gateways end with 0 for many reasons.
 func (g *generation) exitMeaning(e Exit) Cause {
-	notice := g.notice()
 	if c, is := outOfMemory(e, g.out.LastErrors()); is {
 		return c
 	}
+	if c, is := g.announcedEnd(e); is {
+		return c
+	}
 	switch {
-	case notice != nil && notice.Restarts && e.Code <= 0 && e.Signal == "": // the gateway expects its supervisor to start it again
-		return Cause{Code: InPlaceRestart, Detail: exitText(e)}
-	case notice != nil && e.Code <= 0 && e.Signal == "": // the exit code of an adopted process is unknown (-1)
-		return Cause{Code: StoppedOutside}
 	case e.Signal != "":
 		return Cause{Code: Killed, Detail: exitText(e), LastLine: g.lastLine()}
 	}
 	return Cause{Code: Exited, Detail: exitText(e), LastLine: g.lastLine()}
 }
 
-// notice returns the shutdown event of the last connection; nil when there was none.
-func (g *generation) notice() *rpc.Shutdown {
-	if g.lastClose == nil {
-		return nil
+// announcedEnd returns the cause of an end that the gateway has announced. The exit code of
+// an adopted process is unknown (-1).
+func (g *generation) announcedEnd(e Exit) (Cause, bool) {
+	restarts, is := g.announced()
+	switch {
+	case !is || e.Code > 0 || e.Signal != "":
+		return Cause{}, false
+	case restarts: // the gateway expects its supervisor to start it again
+		return Cause{Code: InPlaceRestart, Detail: exitText(e)}, true
 	}
-	return g.lastClose.Notice
+	return Cause{Code: StoppedOutside}, true
+}
+
+// announced reports whether the gateway said that it would end, and whether it will start
+// again: by an event to the last connection, or only in its output, as long as it has not
+// quite started (measured, OpenClaw 2026.8.2).
+func (g *generation) announced() (restarts, is bool) {
+	if g.lastClose != nil && g.lastClose.Notice != nil {
+		return g.lastClose.Notice.Restarts, true
+	}
+	return g.out.Announced()
 }
 
 func (g *generation) lastLine() string {

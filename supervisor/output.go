@@ -75,6 +75,7 @@ type Output struct {
 	repeated  string
 	count     int
 	dropped   int
+	farewell  string // the line that announces an end, until the gateway is ready again
 }
 
 // NewOutput returns an empty record. Each line passes through redact, in the sequence of
@@ -99,6 +100,12 @@ func (o *Output) Add(l Line) (text string, sev Severity, repeats int) {
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	switch {
+	case strings.HasSuffix(text, readyLine):
+		o.farewell = ""
+	case strings.Contains(text, endLine):
+		o.farewell = text
+	}
 	if sev == Drop {
 		o.dropped++
 		return text, sev, 0
@@ -131,6 +138,17 @@ func (o *Output) Last() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.last
+}
+
+// Announced reports whether the gateway said that it would end, and whether it will start
+// again. It is false for a nil Output.
+func (o *Output) Announced() (restarts, is bool) {
+	if o == nil {
+		return false, false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.HasSuffix(o.farewell, restartLine), o.farewell != ""
 }
 
 // Startup returns the first lines of the start, oldest first.
