@@ -22,6 +22,9 @@ const (
 	patientAfter = 30 * time.Second
 	// claimTimeout limits the time to find out which process has the port.
 	claimTimeout = 5 * time.Second
+	// lingering is how long a process that has been killed may keep its socket. Freeing its
+	// memory takes up to a second on a busy machine (measured).
+	lingering = 10 * time.Second
 )
 
 // claim decides whether the gateway is ours or somebody else's (BEHAVIOUR M1).
@@ -45,24 +48,56 @@ func (g *generation) claim(ctx context.Context) error {
 		return nil
 	}
 
+	if g.accepts(ctx) {
+		return g.claimListener(ctx)
+	}
+	if by, err := g.whoListens(ctx); err == nil {
+		return g.conflict(ctx, by) // a program listens on another address of this machine
+	}
+	if g.plan.watch != nothing {
+		return errAgain // somebody else's gateway answered and has gone again
+	}
 	limited, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
-	conn, err := g.host.Dial(limited, "tcp", g.addr())
+	if owner := g.host.StateOwner(limited, g.conf.Paths.StateDir); owner != nil {
+		return g.claimOwned(limited, *owner)
+	}
+	g.become(Managed)
+	return context.Cause(ctx)
+}
+
+// accepts reports whether a program accepts connections on the port.
+func (g *generation) accepts(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	conn, err := g.host.Dial(ctx, "tcp", g.addr())
 	if err != nil {
-		if by, err := g.host.Listener(limited, g.port(), 0); err == nil {
-			return g.conflict(ctx, by) // a program listens on another address of this machine
-		}
-		if g.plan.watch != nothing {
-			return errAgain // somebody else's gateway answered and has gone again
-		}
-		if owner := g.host.StateOwner(limited, g.conf.Paths.StateDir); owner != nil {
-			return g.claimOwned(limited, *owner)
-		}
-		g.become(Managed)
-		return context.Cause(ctx)
+		return false
 	}
 	conn.Close()
-	return g.claimListener(ctx, limited)
+	return true
+}
+
+// whoListens finds the program that listens on the port. A process that has been killed keeps
+// its socket for a moment, but the system does not name it any more. It may have been our
+// gateway, so we wait until the socket is closed.
+func (g *generation) whoListens(ctx context.Context) (Listener, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout+lingering)
+	defer cancel()
+	closed := time.After(lingering)
+	for {
+		by, err := g.host.Listener(ctx, g.port(), 0)
+		if err != nil || by.PID != 0 || by.User != "" {
+			return by, err
+		}
+		select {
+		case <-time.After(fastPoll):
+		case <-closed:
+			return by, nil
+		case <-ctx.Done():
+			return by, nil
+		}
+	}
 }
 
 // claimOwned handles a gateway that holds the lock of the state directory, so that no other
@@ -89,14 +124,10 @@ func (g *generation) orphan(ctx context.Context) (Process, error) {
 
 // claimListener looks at the program that accepts connections on the port. We attach to a
 // gateway; any other program is a conflict.
-func (g *generation) claimListener(ctx, limited context.Context) error {
-	by, err := g.host.Listener(limited, g.port(), 0)
-	if errors.Is(err, ErrNoListener) {
-		conn, err := g.host.Dial(limited, "tcp", g.addr())
-		if err != nil {
-			return errAgain // the program has ended meanwhile
-		}
-		conn.Close()
+func (g *generation) claimListener(ctx context.Context) error {
+	by, err := g.whoListens(ctx)
+	if errors.Is(err, ErrNoListener) && !g.accepts(ctx) {
+		return errAgain // the program has ended meanwhile
 	}
 	if err != nil { // the system always shows us our own processes, so this process belongs to another user
 		by = Listener{User: machine.OtherUser}

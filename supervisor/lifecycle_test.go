@@ -495,6 +495,31 @@ func TestM1_ConflictNamesTheProgramAndAFreePort(t *testing.T) {
 	})
 }
 
+// After a SIGKILL of clawtray, its gateway is killed, too. Until its memory is freed, it keeps
+// its socket, and the system does not name it any more.
+func TestM3_TheSocketOfAKilledGatewayIsWaitedFor(t *testing.T) {
+	occupied := func(h *fakeHost, by *Listener) *fakeHost {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.occupied = by
+		return h
+	}
+	nameless := func(t *testing.T) *fakeHost { return occupied(healthy(t), &Listener{}) }
+	play(t, nameless, nil, func(s *scene) {
+		time.AfterFunc(2*time.Second, func() { occupied(s.host, nil) })
+		s.start()
+		if st := s.Status(); st.Mode != Managed || len(st.Incidents) != 0 {
+			t.Errorf("status %+v", st)
+		}
+	})
+	play(t, nameless, nil, func(s *scene) {
+		_, err := s.Do(s.t.Context(), Request{Intent: Start})
+		if causeOf(err) != PortConflict || !strings.Contains(err.Error(), "a program the system does not name") || s.host.launches() != 0 {
+			t.Errorf("%v, status %+v", err, s.Status())
+		}
+	})
+}
+
 // A gateway on a busy machine may accept a connection long before it answers. One that
 // never does has to be looked at by a person.
 func TestM1_ASilentGatewayIsAskedAgain(t *testing.T) {

@@ -143,7 +143,7 @@ func (g *generation) exit(ctx context.Context) error {
 			c.Detail += "; doctor said: " + g.plan.repaired
 		}
 		if c.Code == PortConflict {
-			if by, err := g.host.Listener(ctx, g.port(), 0); err == nil {
+			if by, err := g.whoListens(ctx); err == nil {
 				c = g.conflict(ctx, by)
 			}
 		}
