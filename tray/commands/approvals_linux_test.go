@@ -76,7 +76,7 @@ type asking struct {
 }
 
 func newAsking(t *testing.T) *asking {
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	a := &asking{user: u, model: &scripted{}}
 	a.model.command = func(turn int64) string { return "touch " + a.trace(turn) }
 	server := httptest.NewServer(a.model)

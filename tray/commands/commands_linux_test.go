@@ -46,6 +46,7 @@ func (u *user) browser() (asked <-chan string) {
 func TestL7_CommandsOfTheMenu(t *testing.T) {
 	long(t)
 	u := withAnyGateway(t)
+	u.write(".openclaw/openclaw.json", `{gateway: {mode: "local"}}`) // with the dashboard
 	asked := u.browser()
 	if out, code := u.cli("open"); code != 1 || !strings.Contains(out, "clawtray is not running") {
 		t.Errorf("open without clawtray: exit %d, %s", code, out)

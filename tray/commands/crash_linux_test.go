@@ -17,10 +17,10 @@ import (
 )
 
 // TestG1_KilledAgainAndAgain: each kill is one incident and leads to one new gateway, and
-// nothing of the old gateway is left. There are three kills, with -every-row ten.
+// nothing of the old gateway is left. There are two kills, with -every-row ten.
 func TestG1_KilledAgainAndAgain(t *testing.T) {
 	long(t) // TestFirstLight has one kill
-	kills := 3
+	kills := 2
 	if *everyRow {
 		kills = 10
 	}
@@ -166,16 +166,19 @@ func TestF2_BlockedEventLoop(t *testing.T) {
 // process, starts no new one and is not a failure.
 func TestG2_RestartedBySomebodyElse(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	u.run()
 	first := u.until("running", running)
 	launches := first.Launches
-	for name, restart := range map[string]func() error{
+	ways := map[string]func() error{
 		"over the protocol": func() error {
 			return u.session().Call(t.Context(), "gateway.restart.request", map[string]any{"reason": "somebody else"}, nil)
 		},
-		"by its signal": func() error { return syscall.Kill(first.PID, syscall.SIGUSR2) }, // measured, OpenClaw 2026.9.6
-	} {
+	}
+	if *everyRow { // OpenClaw 2026.9.6 takes the signal; 2026.8.2 dies of it (measured)
+		ways["by its signal"] = func() error { return syscall.Kill(first.PID, syscall.SIGUSR2) }
+	}
+	for name, restart := range ways {
 		launches++
 		if err := restart(); err != nil {
 			t.Fatal(name, err)

@@ -33,17 +33,24 @@ func (u *user) issued() (device, token string) {
 // and replaced, with one more connection and without a word, as long as there is another way in.
 func TestK1_AStaleDeviceToken(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	withKeys(aToken)(u)
 	u.run()
 	s := u.until("running", running)
+	asks := func(method string, params map[string]any) {
+		if err := u.session().Call(t.Context(), method, params, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, stale := range []struct {
 		name     string
 		make     func(device string)
 		launches int
 	}{
-		{"revoked", func(device string) { u.must("openclaw", "devices", "revoke", "--device", device, "--role", "operator") }, 0},
-		{"its device removed", func(device string) { u.must("openclaw", "devices", "remove", device) }, 0},
+		{"revoked", func(device string) {
+			asks("device.token.revoke", map[string]any{"deviceId": device, "role": "operator"})
+		}, 0},
+		{"its device removed", func(device string) { asks("device.pair.remove", map[string]any{"deviceId": device}) }, 0},
 		{"of a state folder that is gone", func(string) {
 			u.must("stop")
 			if err := os.RemoveAll(filepath.Join(u.home, ".openclaw/state")); err != nil {

@@ -164,20 +164,6 @@ func TestG4_StoppedFromOutside(t *testing.T) {
 	u.quit()
 }
 
-// TestK2_TheTokenOfTheConfigurationCounts: it has priority over another token in clawtray's
-// settings.
-func TestK2_TheTokenOfTheConfigurationCounts(t *testing.T) {
-	long(t)
-	u := withAnyGateway(t, `token = "the-one-that-is-wrong"`)
-	u.write(".openclaw/openclaw.json", `{"gateway": {"mode": "local", "auth": {"token": "the-one-that-counts"}}}`)
-	u.run()
-	s := u.until("an end", func(s supervisor.Status) bool { return running(s) || s.State == supervisor.Failed })
-	if s.State != supervisor.Running {
-		t.Errorf("status %+v", s)
-	}
-	u.quit()
-}
-
 // TestB7_StateDirectoryIsAFile: clawtray explains this itself, because the gateway's own
 // message misleads.
 func TestB7_StateDirectoryIsAFile(t *testing.T) {

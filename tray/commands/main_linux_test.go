@@ -170,13 +170,21 @@ func withGateway(t *testing.T, settings ...string) *user {
 func withAnyGateway(t *testing.T, settings ...string) *user {
 	t.Helper()
 	t.Parallel()
-	version := quick
-	if *everyRow {
-		version = newest
-	}
-	u := newOwner(t, realRuntime(t, version), settings...)
-	u.write(".openclaw/openclaw.json", `{gateway: {mode: "local"}}`) // otherwise OpenClaw runs once more to write it
+	u := newOwner(t, anyRuntime(t), settings...)
+	u.write(".openclaw/openclaw.json", withoutDashboard)
 	return u
+}
+
+// withoutDashboard is the least that a gateway needs. Without a file, OpenClaw runs once more
+// to write it, and with the dashboard each start takes a fifth more of a processor.
+const withoutDashboard = `{gateway: {mode: "local", controlUi: {enabled: false}}}`
+
+func anyRuntime(t *testing.T) installed {
+	t.Helper()
+	if *everyRow {
+		return realRuntime(t, newest)
+	}
+	return realRuntime(t, quick)
 }
 
 // newOwner returns a user who has this runtime, and further settings.

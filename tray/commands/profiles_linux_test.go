@@ -21,7 +21,8 @@ import (
 // commands and clawtray use the same one from the beginning (XU15).
 func TestO6_FirstRun(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	t.Parallel()
+	u := newOwner(t, anyRuntime(t))
 	u.write(".config/clawtray/clawtray.toml", u.settings) // without a port, because every OpenClaw of this user reads the variable
 	u.env = append(u.env, fmt.Sprintf("OPENCLAW_GATEWAY_PORT=%d", u.port))
 	u.run()
@@ -78,14 +79,25 @@ func (u *user) ownDashboard() string {
 }
 
 // TestO5_ThreeGateways: the user's own gateway and those of two profiles run on one
-// machine. An action on one of them does not affect the others.
+// machine. An action on one of them does not affect the others (XU9).
 func TestO5_ThreeGateways(t *testing.T) {
 	long(t)
 	u := withAnyGateway(t)
 	withKeys(aToken)(u)
 	own := u.ownGateway()
+	u.write(".openclaw-b/openclaw.json", withoutDashboard)
 	a, b := u.withProfile("a"), u.withProfile("b")
-	pids := map[*user]int{a: a.until("running", running).PID, b: b.until("running", running).PID}
+	pids := map[*user]int{}
+	for _, p := range []*user{a, b} {
+		s := p.until("running", running)
+		if s.Mode != supervisor.Managed || s.Port != p.port {
+			t.Errorf("a profile: %+v", s)
+		}
+		pids[p] = s.PID
+	}
+	if _, err := os.Stat(filepath.Join(u.home, ".openclaw-a/openclaw.json")); err != nil {
+		t.Error(err)
+	}
 	eventually(t, "the user's own gateway is up", func() bool { return u.healthz() == http.StatusOK })
 	untouched := func(what string, profiles ...*user) {
 		t.Helper()
@@ -120,28 +132,4 @@ func (u *user) withProfile(name string) *user {
 	u.write(".config/clawtray-"+name+"/clawtray.toml", fmt.Sprintf("port = %d\n%s", p.port, u.settings))
 	p.run("--profile", name)
 	return p
-}
-
-// TestO5_TwoProfiles: two profiles run at the same time and do not affect each other (XU9).
-func TestO5_TwoProfiles(t *testing.T) {
-	long(t)
-	u := withAnyGateway(t)
-	u.run()
-	first := u.until("running", running)
-	work := u.withProfile("work")
-	if s := work.until("running", running); s.Mode != supervisor.Managed || s.Port != work.port || s.PID == first.PID {
-		t.Errorf("the other profile: %+v", s)
-	}
-	if _, err := os.Stat(filepath.Join(u.home, ".openclaw-work/openclaw.json")); err != nil {
-		t.Error(err)
-	}
-	u.must("--profile", "work", "quit")
-	<-work.ended
-	if s, _, err := u.client.Report(t.Context()); err != nil || s.PID != first.PID || s.Launches != first.Launches {
-		t.Errorf("the first one noticed: %+v, %v", s.Status, err)
-	}
-	if code := u.healthz(); code != http.StatusOK {
-		t.Errorf("/healthz answered %d", code)
-	}
-	u.quit()
 }

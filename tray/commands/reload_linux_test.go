@@ -21,7 +21,7 @@ func drifted(s supervisor.Status) bool { return running(s) && !s.Drift.Since.IsZ
 // how it was done.
 func TestE6_DriftUntilTheReload(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	u.write(".openclaw/openclaw.json", openclawConfig("off", "/one"))
 	u.run()
 	first := u.until("running", running)
@@ -47,7 +47,7 @@ func TestE6_DriftUntilTheReload(t *testing.T) {
 // changes that it cannot take over. A reload then restarts nothing.
 func TestE4_GatewayReloadsByItself(t *testing.T) {
 	long(t)
-	u := withGateway(t)
+	u := withAnyGateway(t)
 	u.write(".openclaw/openclaw.json", openclawConfig("hybrid", "/one"))
 	u.run()
 	first := u.until("running", running)

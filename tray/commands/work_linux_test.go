@@ -61,7 +61,7 @@ func (m *model) say(w http.ResponseWriter, delta, end string) {
 // config returns an openclaw.json whose agents use the model.
 func (m *model) config() string {
 	return fmt.Sprintf(`{
-		"gateway": {"mode": "local"},
+		"gateway": {"mode": "local", "controlUi": {"enabled": false}},
 		"agents": {"defaults": {"model": {"primary": "scripted/scripted"}}},
 		"models": {"providers": {"scripted": {"baseUrl": "%s/v1", "apiKey": "none", "api": "openai-completions",
 			"models": [{"id": "scripted", "name": "Scripted", "reasoning": false, "input": ["text"], "contextWindow": 128000, "maxTokens": 4096}]}}}
