@@ -164,8 +164,8 @@ var causes = map[CauseCode]causeText{
 	Woke:           {sentence: "The computer was asleep"},
 	AttachedGone:   {sentence: "The gateway that somebody else runs went away", remedy: "Wait for its owner to bring it back, or start one here.", action: ActTakeOver},
 
-	PortConflict:      {sentence: "The port is taken by another program: %s", remedy: "Quit that program or choose another port.", person: true, action: ActUseFreePort},
-	PortForeignUser:   {sentence: "The port belongs to a gateway of another user: %s", remedy: "Choose another port.", person: true, action: ActUseFreePort},
+	PortConflict:      {sentence: "The port is taken by another program: %s", remedy: "Quit that program, and the gateway starts by itself. Or choose another port.", person: true, action: ActUseFreePort},
+	PortForeignUser:   {sentence: "The port belongs to a gateway of another user: %s", remedy: "Choose another port. When that gateway ends, yours starts by itself.", person: true, action: ActUseFreePort},
 	NodeMissing:       {sentence: "Node.js was not found", remedy: "Run `clawtray install`.", person: true, action: ActInstall},
 	NodeTooOld:        {sentence: "No suitable Node.js was found: %s", remedy: "Run `clawtray install`.", person: true, action: ActInstall},
 	OpenClawMissing:   {sentence: "OpenClaw was not found", remedy: "Run `clawtray install`.", person: true, action: ActInstall},

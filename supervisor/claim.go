@@ -185,7 +185,7 @@ func (g *generation) conflict(ctx context.Context, by Listener) Cause {
 }
 
 func (g *generation) become(m Mode) {
-	g.mode = m
+	g.mode, g.theirs = m, g.theirs || m == Attached
 	g.stand(stand{at: climbing, mode: m}, func(s *Status) { s.Mode = m })
 }
 

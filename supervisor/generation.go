@@ -82,6 +82,7 @@ func newSignals() signals {
 // gateway is what the generation knows about its gateway.
 type gateway struct {
 	mode     Mode
+	theirs   bool    // it was attached to somebody else's gateway
 	proc     Process // nil when attached
 	listener int     // pid that listened on the port last, 0 when unknown
 	adopted  bool    // proc was started by an earlier run, and we have not been connected to it yet
@@ -126,6 +127,7 @@ const (
 	nothing       watched = iota
 	theirGateway          // somebody else's gateway answers
 	configuration         // the configuration changes
+	freePort              // nobody listens on the port
 )
 
 // place is how far a generation has come. It has only the distinctions that the owner's
@@ -156,7 +158,7 @@ func (g *generation) run(ctx context.Context) Outcome {
 	cancel(err)
 	outcome := g.end(err)
 	g.helpers.Wait()
-	outcome.Mode, outcome.Counted = g.mode, g.counted
+	outcome.Mode, outcome.Theirs, outcome.Counted = g.mode, g.theirs || g.mode == Attached, g.counted
 	if outcome.Order == nil {
 		outcome.Cause = g.withWayBack(outcome.Cause)
 	}

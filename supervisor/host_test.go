@@ -586,6 +586,9 @@ type fakeProcess struct {
 // live carries out the behaviour.
 func (p *fakeProcess) live() {
 	time.AfterFunc(p.b.listen, func() {
+		if p.host.isOccupied(p.port) {
+			p.finish(Exit{Code: 1})
+		}
 		p.mu.Lock()
 		p.open = !p.over
 		p.mu.Unlock()
@@ -596,6 +599,19 @@ func (p *fakeProcess) live() {
 	if p.b.dies > 0 {
 		time.AfterFunc(p.b.dies, func() { p.finish(p.b.exit) })
 	}
+}
+
+// occupy gives the port to another program, which is not a gateway, or to none (nil).
+func (h *fakeHost) occupy(by *Listener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.occupied = by
+}
+
+func (h *fakeHost) isOccupied(port int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.occupied != nil && port == h.strangersPort()
 }
 
 // restart restarts in place; a stopped process does nothing.

@@ -495,18 +495,54 @@ func TestM1_ConflictNamesTheProgramAndAFreePort(t *testing.T) {
 	})
 }
 
+// When the other program gives the port back, the gateway starts by itself, unless a person
+// has stopped it meanwhile.
+func TestM1_TheGatewayStartsWhenThePortIsFree(t *testing.T) {
+	nginx := &Listener{PID: 4711, Name: "nginx"}
+	refused := func(s *scene) {
+		s.host.occupy(nginx)
+		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != PortConflict {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		meanwhile func(s *scene)
+		runs      bool
+	}{
+		"the program ends":            {func(s *scene) { s.host.occupy(nil) }, true},
+		"the configuration moves":     {func(s *scene) { s.host.configure(func(e *openclaw.Effective) { *e = e.At(28789, "the test") }) }, true},
+		"the program restarts itself": {func(s *scene) { s.host.occupy(nil); time.AfterFunc(3*time.Second, func() { s.host.occupy(nginx) }) }, false},
+		"a person stops the gateway":  {func(s *scene) { s.Do(s.t.Context(), Request{Intent: Stop}); s.host.occupy(nil) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, healthy, func(c *Config) { c.Port = 0 }, func(s *scene) {
+				refused(s)
+				time.Sleep(time.Hour)
+				if st := s.Status(); st.State != Failed || st.Mode != Conflict || s.host.launches() != 0 {
+					t.Errorf("while the port is taken: %+v", st)
+				}
+				for range 5 { // the sequence of the looks and of what happens differs each time
+					c.meanwhile(s)
+					time.Sleep(time.Minute + 700*time.Millisecond)
+				}
+				if st := s.Status(); (st.State == Running) != c.runs || c.runs && (st.Mode != Managed || s.host.launches() != 1) {
+					t.Errorf("afterwards: %+v", st)
+				}
+			})
+		})
+	}
+}
+
 // After a SIGKILL of clawtray, its gateway is killed, too. Until its memory is freed, it keeps
 // its socket, and the system does not name it any more.
 func TestM3_TheSocketOfAKilledGatewayIsWaitedFor(t *testing.T) {
-	occupied := func(h *fakeHost, by *Listener) *fakeHost {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.occupied = by
+	nameless := func(t *testing.T) *fakeHost {
+		h := healthy(t)
+		h.occupied = &Listener{}
 		return h
 	}
-	nameless := func(t *testing.T) *fakeHost { return occupied(healthy(t), &Listener{}) }
 	play(t, nameless, nil, func(s *scene) {
-		time.AfterFunc(2*time.Second, func() { occupied(s.host, nil) })
+		time.AfterFunc(2*time.Second, func() { s.host.occupy(nil) })
 		s.start()
 		if st := s.Status(); st.Mode != Managed || len(st.Incidents) != 0 {
 			t.Errorf("status %+v", st)
@@ -570,6 +606,16 @@ func TestM4_AnotherUserInTheGatewaysPlaceGetsNoSecret(t *testing.T) {
 		if st.Cause.Code != PortConflict || st.Mode != Conflict || s.host.stranger.Connects() != 0 {
 			t.Errorf("%d connects, status %+v", s.host.stranger.Connects(), st)
 		}
+		s.host.leave()
+		time.Sleep(time.Hour)
+		if n := s.host.launches(); n != 0 {
+			t.Errorf("%d gateways of ours started unasked", n)
+		}
+		s.host.mu.Lock()
+		s.host.owner = ""
+		s.host.mu.Unlock()
+		s.host.arrive()
+		s.until("attached again", func(st Status) bool { return st.State == Running && st.Mode == Attached })
 	})
 }
 

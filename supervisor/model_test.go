@@ -199,7 +199,7 @@ func (m *model) fault() {
 	}
 	stranger := h.stranger
 	h.mu.Unlock()
-	kind := m.IntN(29)
+	kind := m.IntN(30)
 	m.log = append(m.log, fmt.Sprintf("fault %d", kind))
 	switch {
 	case kind == 0:
@@ -208,6 +208,10 @@ func (m *model) fault() {
 		h.arrive().SetStarting(m.chance(30))
 	case kind == 2 && stranger != nil:
 		m.host.leave()
+	case kind == 29 && h.isOccupied(testPort):
+		h.occupy(nil)
+	case kind == 29 && stranger == nil && (p == nil || !p.alive()):
+		h.occupy(&Listener{PID: m.IntN(2) * 4711, Name: "nginx"})
 	case kind == 16:
 		m.machine(func(h *fakeHost) { h.hangs = !h.hangs })
 	case kind == 17:
@@ -397,6 +401,7 @@ func (m *model) stopped() bool {
 func (m *model) converge() {
 	m.calm.Store(true)
 	m.host.leave()
+	m.host.occupy(nil)
 	if m.remote {
 		m.elsewhere(gatewaytest.New(gatewaytest.Config{Token: testToken}))
 	}

@@ -26,6 +26,7 @@ type Outcome struct {
 	Order    *order        // set when we ended the generation ourselves
 	Exit     *Exit         // nil when no process of ours ended
 	Mode     Mode          // the mode of the generation
+	Theirs   bool          // the generation was attached to somebody else's gateway
 	ReadyFor time.Duration // how long the last connection was ready; zero when the gateway never was ready
 	Lost     bool          // only the connection ended; the process still runs
 	Counted  bool          // Decide has already counted the same trouble as a lost connection

@@ -406,10 +406,10 @@ func (o *owner) decide(out Outcome, now time.Time) {
 	switch d.Verdict {
 	case GiveUp:
 		what := waitsFor[d.Reason.Code]
-		if what == nothing && out.Mode == Attached {
+		if out.Theirs && what != configuration { // its owner brings it back; none of ours is started unasked
 			what = theirGateway
 		}
-		o.wanted = o.wanted && what == configuration // after a change of the file the gateway starts by itself
+		o.wanted = o.wanted && (what == configuration || what == freePort) // then the gateway starts by itself
 		o.status.Mode = out.Mode
 		o.enter(Failed, d.Reason)
 		if what != nothing {
@@ -442,6 +442,7 @@ var waitsFor = map[CauseCode]watched{
 	AttachedGone: theirGateway, StateDirOwned: theirGateway, RemoteUnreachable: theirGateway,
 	ConfigUnreadable: configuration, ConfigForeign: configuration, ConfigBroken: configuration, ConfigLost: configuration,
 	ConfigClobbered: configuration, ConfigConflict: configuration, SecretUnresolved: configuration, RemoteGateway: configuration,
+	PortConflict: freePort, PortForeignUser: freePort,
 }
 
 // reset returns the status without the facts about one process (BEHAVIOUR C5).

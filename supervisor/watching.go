@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,9 +16,14 @@ func (g *generation) watch(ctx context.Context) error {
 		return nil
 	}
 	g.stand(stand{at: watching, mode: g.mode}, func(*Status) {})
-	changed := g.gatewayAnswers
-	if g.plan.watch == configuration {
+	changed, pause := g.gatewayAnswers, slowPoll
+	switch g.plan.watch {
+	case configuration:
 		changed = g.configChange(ctx)
+	case freePort:
+		changed, pause = g.portFreed(), portPause
+	case theirGateway:
+		g.theirs = true
 	}
 	for !changed(ctx) {
 		select {
@@ -27,10 +33,10 @@ func (g *generation) watch(ctx context.Context) error {
 			g.plan = plan{insist: true}
 			g.beginStart()
 			return nil
-		case <-time.After(slowPoll):
+		case <-time.After(pause):
 		}
 	}
-	if g.plan.watch == configuration {
+	if g.plan.watch != theirGateway {
 		g.plan = plan{}
 		g.beginStart()
 	}
@@ -39,7 +45,7 @@ func (g *generation) watch(ctx context.Context) error {
 
 // beginStart begins a start after a wait.
 func (g *generation) beginStart() {
-	g.mode = NoMode
+	g.mode, g.theirs = NoMode, false
 	g.stand(stand{at: climbing, mode: NoMode, starts: true}, func(s *Status) { s.State = Starting })
 }
 
@@ -58,7 +64,16 @@ func (g *generation) gatewayAnswers(ctx context.Context) bool {
 		e = e.At(o.Port, sourceRunning)
 	}
 	g.conf = e
-	return g.isGateway(ctx)
+	return (e.IsRemote() || g.isOfOurUser(ctx)) && g.isGateway(ctx)
+}
+
+// isOfOurUser reports whether a program of our own user has the port, because claim does not
+// attach to any other.
+func (g *generation) isOfOurUser(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	by, err := g.host.Listener(ctx, g.port(), g.listener)
+	return err == nil && by.User == ""
 }
 
 // configChange returns a function that reports whether the configuration has changed and
@@ -73,6 +88,30 @@ func (g *generation) configChange(ctx context.Context) func(context.Context) boo
 			last, since = now, time.Now()
 		}
 		return (usable || last != before) && time.Since(since) >= configQuiet
+	}
+}
+
+// portPause is the time between two looks at a port that another program has. A look costs
+// up to 10 ms, because it may go through all processes.
+const portPause = 5 * time.Second
+
+// portFreed returns a function that reports whether nobody has had the port for two looks: a
+// program that restarts gives its port back for a moment only. It sends nothing to the other
+// program, and connects only when the system shows no listener, which may be another user's.
+// The configuration may have got another port meanwhile.
+func (g *generation) portFreed() func(context.Context) bool {
+	free := 0
+	return func(ctx context.Context) bool {
+		if e, err := g.readGateway(ctx); err == nil {
+			g.conf = e
+		}
+		limited, cancel := context.WithTimeout(ctx, claimTimeout)
+		defer cancel()
+		free++
+		if _, err := g.host.Listener(limited, g.port(), 0); !errors.Is(err, ErrNoListener) || g.accepts(ctx) {
+			free = 0
+		}
+		return free >= 2
 	}
 }
 

@@ -571,15 +571,10 @@ func TestXH21_AnotherProgramForAMomentAfterAnAttachedGateway(t *testing.T) {
 		s.start()
 		s.host.leave()
 		s.until("an offer", in(Failed))
-		set := func(l *Listener) {
-			s.host.mu.Lock()
-			s.host.occupied = l
-			s.host.mu.Unlock()
-		}
 		for range 5 {
-			set(&Listener{PID: 4711, Name: "nginx"})
+			s.host.occupy(&Listener{PID: 4711, Name: "nginx"})
 			time.Sleep(700 * time.Millisecond)
-			set(nil)
+			s.host.occupy(nil)
 			time.Sleep(1300 * time.Millisecond)
 		}
 		if st := s.Status(); s.host.launches() != 0 || st.State != Failed || st.Cause.Code != AttachedGone {

@@ -185,7 +185,7 @@ var chinese = texts{
 	},
 	remedy: map[supervisor.CauseCode]string{
 		supervisor.StoppedOutside: "需要时请再次启动。", supervisor.AttachedGone: "等待其所有者恢复，或在此启动一个。",
-		supervisor.PortConflict: "请退出该程序或选择其他端口。", supervisor.PortForeignUser: "请选择其他端口。",
+		supervisor.PortConflict: "请退出该程序，网关随后会自行启动；或选择其他端口。", supervisor.PortForeignUser: "请选择其他端口。那个网关结束后，您的网关会自行启动。",
 		supervisor.NodeMissing: "请运行 clawtray install。", supervisor.NodeTooOld: "请运行 clawtray install。",
 		supervisor.OpenClawMissing: "请运行 clawtray install。", supervisor.RuntimeBroken: "请运行 clawtray install。",
 		supervisor.InstallFailed: "请再次运行 clawtray install。", supervisor.SpawnDenied: "请检查文件权限以及杀毒或策略软件。",
