@@ -24,9 +24,9 @@ played='^TestFirstLight$|^TestB7_BrokenConfiguration$|^TestO1_RealGateway$|^Test
 
 # Without the race detector, as users run the program, and without -short, so that each long
 # part runs here. The two packages that take longest come first. Their tests wait half of
-# the time, so that two processors have enough to do only with four at once.
+# the time, so that two processors have enough to do only with five at once.
 section "go test, all of it"
-go test -shuffle=on -parallel 4 -timeout 50m -skip "$played" ./tray/commands ./tray ./...
+go test -shuffle=on -parallel 5 -timeout 50m -skip "$played" ./tray/commands ./tray ./...
 section_end
 
 [ "$(id -u)" != 0 ] || sh packaging/desktops.sh

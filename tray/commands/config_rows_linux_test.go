@@ -35,7 +35,7 @@ var configurations = []configuration{
 	{name: "XU7 a password", arrange: withKeys(loop + `auth: {mode: "password", password: "canary-password"}`), signIn: byPassword, secret: "canary-password"},
 	{name: "XU7 a password by the environment", spare: true, arrange: withFile(`{gateway: {mode: "local", port: <port>, bind: "loopback"}}`, "OPENCLAW_GATEWAY_PASSWORD=canary-password"), signIn: byPassword, secret: "canary-password"},
 	{name: "O3 none", arrange: withKeys(loop + `auth: {mode: "none"}`), signIn: byNothing},
-	{name: "XU6 a trusted proxy with a password", restarts: true, signIn: byProxy, secret: "canary-proxy-password", arrange: func(u *user) {
+	{name: "XU6 a trusted proxy with a password", signIn: byProxy, secret: "canary-proxy-password", arrange: func(u *user) {
 		withKeys(loop + `trustedProxies: ["127.0.0.1"], auth: {mode: "trusted-proxy", password: "canary-proxy-password", trustedProxy: {userHeader: "x-user", allowLoopback: true}}`)(u)
 		u.env = append(u.env, "OPENCLAW_GATEWAY_TOKEN=a-token-of-the-shell")
 	}},
@@ -75,7 +75,7 @@ var configurations = []configuration{
 	}},
 	{name: "O1 the port of the env block", spare: true, arrange: withFile(`{env: {vars: {OPENCLAW_GATEWAY_PORT: "<port>"}}, gateway: {mode: "local", port: 1, ` + aToken + `}}`), signIn: byToken, secret: "canary-token"},
 	{name: "O1 a port by reference is none", spare: true, arrange: withFile(`{gateway: {mode: "local", port: "${MY_PORT}", `+aToken+`}}`, "MY_PORT=<port>"), cause: supervisor.ConfigInvalid, says: "gateway.port", rewritten: true},
-	{name: "O1 a port out of range", arrange: withFile(`{gateway: {mode: "local", port: 70000, `+aToken+`}}`, "OPENCLAW_GATEWAY_PORT=<port>"), signIn: byToken, secret: "canary-token", rewritten: true,
+	{name: "O1 a port out of range", spare: true, arrange: withFile(`{gateway: {mode: "local", port: 70000, `+aToken+`}}`, "OPENCLAW_GATEWAY_PORT=<port>"), signIn: byToken, secret: "canary-token", rewritten: true,
 		oldDiffers: "2026.6.11 calls the file invalid, 2026.9.6 takes the port out of it"},
 	{name: "XU10 a LAN bind and a base path", arrange: withKeys(`bind: "lan", controlUi: {basePath: "/claw"}, auth: {token: "canary-lan"}`), signIn: byToken, secret: "canary-lan", path: "/claw"},
 	{name: "O1 a bind of its own", spare: true, arrange: withKeys(`bind: "custom", customBindHost: "127.0.0.1", auth: {token: "canary-custom"}`), signIn: byToken, secret: "canary-custom"},

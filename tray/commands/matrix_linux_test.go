@@ -39,8 +39,8 @@ func TestMatrix(t *testing.T) {
 	long(t)
 	t.Parallel()
 	for _, dir := range realRuntimes(t) {
-		if filepath.Base(dir) == "newest" && !*everyRow {
-			continue // TestFirstLight is such a life
+		if filepath.Base(dir) != "2026.6.11" && !*everyRow {
+			continue // TestFirstLight is such a life with the newest, and most tests use 2026.8.2
 		}
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
