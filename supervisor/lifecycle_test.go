@@ -533,6 +533,46 @@ func TestM1_TheGatewayStartsWhenThePortIsFree(t *testing.T) {
 	}
 }
 
+// macOS shows nobody the programs of other users that listen. Such a port stays taken as long as
+// it accepts connections.
+func TestM1_AHiddenProgramHasThePort(t *testing.T) {
+	play(t, visited, nil, func(s *scene) {
+		s.host.hidden = true
+		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != PortForeignUser {
+			t.Errorf("got %v", err)
+		}
+		before := s.Status()
+		time.Sleep(time.Hour)
+		if now := s.Status(); now.Seq != before.Seq {
+			t.Errorf("%d new statuses, the last is %+v", now.Seq-before.Seq, now)
+		}
+		s.host.leave()
+		if st := s.until("a gateway of ours", in(Running)); st.Mode != Managed {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
+// When the configuration names a gateway on another machine meanwhile, the port here no longer
+// matters.
+func TestM1_AnotherMachineInPlaceOfTheTakenPort(t *testing.T) {
+	play(t, healthy, nil, func(s *scene) {
+		s.host.occupy(&Listener{PID: 4711, Name: "nginx"})
+		s.Do(s.t.Context(), Request{Intent: Start})
+		s.host.mu.Lock()
+		s.host.remote = gatewaytest.New(gatewaytest.Config{Token: testToken})
+		defer s.host.remote.Close()
+		s.host.mu.Unlock()
+		s.host.configure(func(e *openclaw.Effective) {
+			e.Mode.Value = "remote"
+			e.Remote = openclaw.Remote{URL: "ws://" + remoteAddr, Token: openclaw.KnownSecret(testToken, "the test")}
+		})
+		if st := s.until("attached elsewhere", in(Running)); st.Mode != Attached || s.host.launches() != 0 {
+			t.Errorf("%d launches, status %+v", s.host.launches(), st)
+		}
+	})
+}
+
 // After a SIGKILL of clawtray, its gateway is killed, too. Until its memory is freed, it keeps
 // its socket, and the system does not name it any more.
 func TestM3_TheSocketOfAKilledGatewayIsWaitedFor(t *testing.T) {

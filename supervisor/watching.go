@@ -22,8 +22,6 @@ func (g *generation) watch(ctx context.Context) error {
 		changed = g.configChange(ctx)
 	case freePort:
 		changed, pause = g.portFreed(), portPause
-	case theirGateway:
-		g.theirs = true
 	}
 	for !changed(ctx) {
 		select {
@@ -45,7 +43,7 @@ func (g *generation) watch(ctx context.Context) error {
 
 // beginStart begins a start after a wait.
 func (g *generation) beginStart() {
-	g.mode, g.theirs = NoMode, false
+	g.mode = NoMode
 	g.stand(stand{at: climbing, mode: NoMode, starts: true}, func(s *Status) { s.State = Starting })
 }
 
@@ -64,7 +62,7 @@ func (g *generation) gatewayAnswers(ctx context.Context) bool {
 		e = e.At(o.Port, sourceRunning)
 	}
 	g.conf = e
-	return (e.IsRemote() || g.isOfOurUser(ctx)) && g.isGateway(ctx)
+	return g.isGateway(ctx) && (e.IsRemote() || g.isOfOurUser(ctx))
 }
 
 // isOfOurUser reports whether a program of our own user has the port, because claim does not
@@ -91,8 +89,7 @@ func (g *generation) configChange(ctx context.Context) func(context.Context) boo
 	}
 }
 
-// portPause is the time between two looks at a port that another program has. A look costs
-// up to 10 ms, because it may go through all processes.
+// portPause is the time between two looks at a port that another program has.
 const portPause = 5 * time.Second
 
 // portFreed returns a function that reports whether nobody has had the port for two looks: a
@@ -100,15 +97,19 @@ const portPause = 5 * time.Second
 // program, and connects only when the system shows no listener, which may be another user's.
 // The configuration may have got another port meanwhile.
 func (g *generation) portFreed() func(context.Context) bool {
-	free := 0
+	free, likely := 0, 0 // the pid of the other program makes a look cheap
 	return func(ctx context.Context) bool {
 		if e, err := g.readGateway(ctx); err == nil {
 			g.conf = e
 		}
+		if g.conf.IsRemote() { // the configuration needs no port here any more
+			return true
+		}
 		limited, cancel := context.WithTimeout(ctx, claimTimeout)
 		defer cancel()
-		free++
-		if _, err := g.host.Listener(limited, g.port(), 0); !errors.Is(err, ErrNoListener) || g.accepts(ctx) {
+		by, err := g.host.Listener(limited, g.port(), likely)
+		free, likely = free+1, by.PID
+		if !errors.Is(err, ErrNoListener) || g.accepts(ctx) {
 			free = 0
 		}
 		return free >= 2
