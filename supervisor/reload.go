@@ -12,9 +12,10 @@ import (
 
 // applied is the answer to config.get: facts about the file on disk and about the
 // configuration that the gateway uses (measured, OpenClaw 2026.9.6; older gateways leave
-// out the hashes).
+// out OnDisk and Running).
 type applied struct {
-	Valid  bool `json:"valid"`
+	File   string `json:"hash"` // SHA-256 of the file that the answer is about
+	Valid  bool   `json:"valid"`
 	Issues []struct {
 		Path    string `json:"path"`
 		Message string `json:"message"`
@@ -27,6 +28,12 @@ type applied struct {
 func (a applied) known() bool { return a.OnDisk != "" && a.Running != "" }
 
 func (a applied) drifted() bool { return a.known() && a.OnDisk != a.Running }
+
+// isAbout reports whether the answer is about this file. A busy gateway notices an edit
+// seconds later, and until then answers about the file of before (measured, OpenClaw 2026.9.6).
+func (a applied) isAbout(f openclaw.ConfigFile) bool {
+	return a.File == "" || !f.Exists || a.File == f.Hash
+}
 
 // issue returns the first mistake in the file, in a few words.
 func (a applied) issue() string {
@@ -60,7 +67,7 @@ func (c *connection) reload(cmd command) error {
 	if mode := policy.Mode.Value; mode == "off" || mode == "restart" || !c.s.Supports("config.get") {
 		return c.restart(cmd)
 	}
-	state, err := c.configAfter(e.File.Changed)
+	state, err := c.configAfter(e.File)
 	switch {
 	case connectionEnded(err):
 		return err
@@ -80,16 +87,20 @@ func (c *connection) reload(cmd command) error {
 	return c.reloadSecrets(cmd)
 }
 
-// configAfter asks the gateway about its configuration, until the gateway has applied an edit
-// or has had the time for it. A restart for an edit that it applies itself would end its work
-// for nothing.
-func (c *connection) configAfter(edited time.Time) (applied, error) {
+// configAfter asks the gateway about its configuration, until the gateway has noticed an edit
+// and applied it, or has had the time for it. A restart for an edit that it applies itself
+// would end its work for nothing.
+func (c *connection) configAfter(f openclaw.ConfigFile) (applied, error) {
 	now := time.Now()
-	deadline := now.Add(min(appliesItself, edited.Add(appliesItself).Sub(now))) // the clock may have been set back since the edit
+	deadline := now.Add(min(appliesItself, f.Changed.Add(appliesItself).Sub(now))) // the clock may have been set back since the edit
 	for {
 		state, err := c.config(c.work, c.s)
-		if err != nil || !state.Valid || !state.drifted() || !time.Now().Before(deadline) {
+		done := state.isAbout(f) && (!state.Valid || !state.drifted())
+		if err != nil || done || !time.Now().Before(deadline) {
 			return state, err
+		}
+		if e, err := c.readGateway(c.work); err == nil { // it may have been edited again
+			f = e.File
 		}
 		select {
 		case <-c.work.Done(): // the next call tells why
@@ -155,11 +166,8 @@ func (c *connection) followConfig() {
 // compareConfig notices that the file on disk is not the configuration that the gateway
 // uses (BEHAVIOUR E6). It asks the gateway only after the file has changed.
 func (c *connection) compareConfig() {
-	e, err := c.readGateway(c.work)
+	e, _ := c.readGateway(c.work)
 	state := fileState(e.File)
-	if err != nil || !e.File.Exists {
-		state = ""
-	}
 	if c.drift.settled(state) || !c.s.Supports("config.get") {
 		return
 	}
@@ -168,7 +176,7 @@ func (c *connection) compareConfig() {
 		return
 	}
 	// The gateway applies a change within two seconds. Ask again until file and gateway agree.
-	fine := applied.Valid && !applied.drifted()
+	fine := applied.Valid && !applied.drifted() && applied.isAbout(e.File)
 	c.drift.looked(state, fine)
 	if fine && applied.known() && c.mode == Managed && !c.plan.safe {
 		c.host.Accepted(c.work, e)

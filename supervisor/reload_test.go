@@ -37,9 +37,9 @@ func (d *disk) on(gw *gatewaytest.Gateway) {
 		defer d.mu.Unlock()
 		d.asked++
 		if d.issue != "" {
-			return map[string]any{"valid": false, "issues": []map[string]any{{"path": "gateway.bogus", "message": d.issue}}, "configRevisionHash": d.onDisk, "appliedConfigHash": d.running}, nil
+			return map[string]any{"valid": false, "issues": []map[string]any{{"path": "gateway.bogus", "message": d.issue}}, "hash": d.onDisk, "configRevisionHash": d.onDisk, "appliedConfigHash": d.running}, nil
 		}
-		return map[string]any{"valid": true, "issues": []any{}, "configRevisionHash": d.onDisk, "appliedConfigHash": d.running}, nil
+		return map[string]any{"valid": true, "issues": []any{}, "hash": d.onDisk, "configRevisionHash": d.onDisk, "appliedConfigHash": d.running}, nil
 	})
 	gw.Handle("secrets.reload", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
 		d.set(func() { d.reloaded++ })
@@ -60,6 +60,49 @@ func editing(d *disk, restarts bool) func(*testing.T) *fakeHost {
 		h.config.File.Hash = "v1"
 		return h
 	}
+}
+
+// A busy gateway notices an edit seconds later. Until then it answers about the file of before,
+// which says nothing about this one.
+func TestE6_AnAnswerAboutTheFileOfBefore(t *testing.T) {
+	for name, problem := range map[string]error{
+		"a mistake that only OpenClaw finds": nil,
+		"a file that is cut":                 broken(openclaw.ConfigBroken, longAgo),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk()
+			play(t, editing(d, true), nil, func(s *scene) {
+				s.start()
+				time.Sleep(time.Minute)
+				s.host.edit("v2", time.Now())
+				s.host.spoil(problem)
+				s.host.current().gw.Emit("config.changed", map[string]any{})
+				time.Sleep(3 * time.Second)
+				if got := s.host.accepted.Hash; got == "v2" {
+					t.Error("a configuration was kept as good that no gateway has accepted")
+				}
+				d.set(func() { d.onDisk, d.issue = "v2", "Unrecognized key" })
+				st := s.until("degraded", func(st Status) bool { return st.Drift.Invalid })
+				if st.Health.Level != Degraded {
+					t.Errorf("status %+v", st)
+				}
+			})
+		})
+	}
+}
+
+// A reload right after an edit waits until the gateway has noticed the edit.
+func TestE4_AnAnswerAboutTheFileOfBefore(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		s.host.edit("v2", time.Now())
+		time.AfterFunc(5*time.Second, func() { d.set(func() { d.onDisk, d.issue = "v2", "Unrecognized key" }) })
+		if a, err := s.Do(s.t.Context(), Request{Intent: Reload}); a.Result != ResultRejected || !strings.Contains(a.Message, "Unrecognized key") {
+			t.Errorf("%+v, %v", a, err)
+		}
+	})
 }
 
 func TestE4_AppliedInPlace(t *testing.T) {
