@@ -45,10 +45,10 @@ install: build ## install it for yourself, in ~/.local (or PREFIX=FOLDER)
 uninstall: ## remove what make install has installed
 	@sh packaging/install.sh --remove '$(PREFIX)'
 
-test: ## vet and the tests: 10 to 15 minutes on a fresh machine, 5 to 8 after that
+test: ## vet and the tests: 10 to 15 minutes on a fresh machine, then only of what has changed
 	@MAKE='$(MAKE)' sh packaging/test.sh
 
-check: build ## all the rest: six platforms, old versions, desktops, wine; half an hour
+check: build ## all the rest: six platforms, old versions, desktops, wine; 20 to 30 minutes
 	@$(SCRIPT)check.sh
 
 desktops: ## the tray in GNOME, KDE and sway, with pictures in build/screenshots; as root
