@@ -65,23 +65,26 @@ func editing(d *disk, restarts bool) func(*testing.T) *fakeHost {
 // A busy gateway notices an edit seconds later. Until then it answers about the file of before,
 // which says nothing about this one.
 func TestE6_AnAnswerAboutTheFileOfBefore(t *testing.T) {
-	for name, problem := range map[string]error{
-		"a mistake that only OpenClaw finds": nil,
-		"a file that is cut":                 broken(openclaw.ConfigBroken, longAgo),
+	for name, edit := range map[string]func(h *fakeHost){
+		"a mistake that only OpenClaw finds": func(h *fakeHost) { h.edit("v2", time.Now()) },
+		"a file that is cut":                 func(h *fakeHost) { h.edit("v2", time.Now()); h.spoil(broken(openclaw.ConfigBroken, longAgo)) },
+		"an included file": func(h *fakeHost) {
+			h.configure(func(e *openclaw.Effective) { e.File.Changed = time.Now() })
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDisk()
 			play(t, editing(d, true), nil, func(s *scene) {
 				s.start()
 				time.Sleep(time.Minute)
-				s.host.edit("v2", time.Now())
-				s.host.spoil(problem)
+				edit(s.host)
+				edited := s.host.gateway().File
 				s.host.current().gw.Emit("config.changed", map[string]any{})
 				time.Sleep(3 * time.Second)
-				if got := s.host.accepted.Hash; got == "v2" {
+				if got := s.host.accepted; got.Hash == edited.Hash && got.Changed.Equal(edited.Changed) {
 					t.Error("a configuration was kept as good that no gateway has accepted")
 				}
-				d.set(func() { d.onDisk, d.issue = "v2", "Unrecognized key" })
+				d.set(func() { d.onDisk, d.issue = edited.Hash, "Unrecognized key" })
 				st := s.until("degraded", func(st Status) bool { return st.Drift.Invalid })
 				if st.Health.Level != Degraded {
 					t.Errorf("status %+v", st)
