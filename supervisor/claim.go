@@ -78,15 +78,20 @@ func (g *generation) accepts(ctx context.Context) bool {
 	return true
 }
 
+// lookAtPort asks the system who listens on the port. likely is a pid to look at first, or 0.
+func (g *generation) lookAtPort(ctx context.Context, likely int) (Listener, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	return g.host.Listener(ctx, g.port(), likely)
+}
+
 // whoListens finds the program that listens on the port. A process that has been killed keeps
 // its socket for a moment, but the system does not name it any more. It may have been our
 // gateway, so we wait until the socket is closed.
 func (g *generation) whoListens(ctx context.Context) (Listener, error) {
-	ctx, cancel := context.WithTimeout(ctx, claimTimeout+lingering)
-	defer cancel()
 	closed := time.After(lingering)
 	for {
-		by, err := g.host.Listener(ctx, g.port(), 0)
+		by, err := g.lookAtPort(ctx, 0)
 		if err != nil || by.PID != 0 || by.User != "" {
 			return by, err
 		}

@@ -130,6 +130,9 @@ const (
 	freePort              // nobody listens on the port
 )
 
+// startsOurs reports whether a gateway of ours is started after the wait.
+func (w watched) startsOurs() bool { return w == configuration || w == freePort }
+
 // place is how far a generation has come. It has only the distinctions that the owner's
 // decisions need.
 type place uint8

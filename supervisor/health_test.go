@@ -281,7 +281,7 @@ func TestA4_AGatewayThatSomebodyElseHasEndedIsShown(t *testing.T) {
 	const look = 2 * callEvery // beats, so that there was a look whenever the test began
 	for name, end := range map[string]func(*fakeProcess){
 		"it says so": func(p *fakeProcess) {
-			p.say("2026-11-28T06:04:20.953+00:00 [gateway] received SIGTERM; shutting down")
+			p.say(stopLine)
 		},
 		"it says nothing": func(*fakeProcess) { time.Sleep(look * DefaultPolicy().Tend) },
 	} {

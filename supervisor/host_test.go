@@ -682,6 +682,9 @@ func coloured(line string) string {
 	return "\x1b[90m" + line[:name] + "\x1b[39m\x1b[36m" + line[name:text+1] + "\x1b[39m \x1b[36m" + line[text+2:] + "\x1b[39m"
 }
 
+// stopLine is what a gateway prints when it is told to stop.
+const stopLine = "2026-11-28T09:58:33.031+00:00 [gateway] received SIGTERM; shutting down"
+
 // say writes lines to the output, twenty times. Lines that do not fit are lost, as with a
 // real child.
 func (p *fakeProcess) say(lines ...string) {
@@ -766,7 +769,7 @@ func (p *fakeProcess) Terminate(context.Context) error {
 	ignored := p.b.ignoreTerm || p.stopped
 	p.mu.Unlock()
 	if !ignored {
-		p.print("2026-11-28T09:58:33.031+00:00 [gateway] received SIGTERM; shutting down", false)
+		p.print(stopLine, false)
 		time.AfterFunc(0, func() { p.gw.Shutdown(0) }) // a silent gateway takes long to shut down
 		time.AfterFunc(max(p.b.stop, 150*time.Millisecond), func() { p.finish(Exit{}) })
 	}

@@ -228,7 +228,6 @@ func TestG4_StoppedFromOutsideTwiceIsNotFought(t *testing.T) {
 // only prints what it does (measured, OpenClaw 2026.8.2).
 func TestG4_TheOutputSaysThatItWasStopped(t *testing.T) {
 	const (
-		stops    = "2026-11-28T09:58:33.031+00:00 [gateway] received SIGTERM; shutting down"
 		restarts = "2026-11-28T09:58:33.031+00:00 [gateway] received SIGUSR1; restarting"
 		later    = "2026-11-28T09:58:33.625+00:00 [gateway] gateway_start hook failed: GatewayDrainingError: gateway is draining for restart"
 	)
@@ -238,14 +237,14 @@ func TestG4_TheOutputSaysThatItWasStopped(t *testing.T) {
 		exit     Exit
 		want     CauseCode
 	}{
-		"stopped":                               {false, []string{stops, later}, Exit{}, StoppedOutside},
-		"stopped while it starts":               {true, []string{stops, later}, Exit{}, StoppedOutside},
+		"stopped":                               {false, []string{stopLine, later}, Exit{}, StoppedOutside},
+		"stopped while it starts":               {true, []string{stopLine, later}, Exit{}, StoppedOutside},
 		"restarted by its supervisor":           {false, []string{restarts, later}, Exit{}, InPlaceRestart},
-		"stopped in place of a restart":         {false, []string{restarts, stops}, Exit{}, StoppedOutside},
+		"stopped in place of a restart":         {false, []string{restarts, stopLine}, Exit{}, StoppedOutside},
 		"restarted, and ended later":            {false, []string{restarts, readyLine}, Exit{}, Exited},
-		"stopped, and crashed meanwhile":        {false, []string{stops, later}, Exit{Code: 1}, Exited},
-		"stopped, and killed meanwhile":         {false, []string{stops, later}, Exit{Code: -1, Signal: "SIGKILL"}, Killed},
-		"stopped, and crashed while it starts":  {true, []string{stops, later}, Exit{Code: 1}, StartExit},
+		"stopped, and crashed meanwhile":        {false, []string{stopLine, later}, Exit{Code: 1}, Exited},
+		"stopped, and killed meanwhile":         {false, []string{stopLine, later}, Exit{Code: -1, Signal: "SIGKILL"}, Killed},
+		"stopped, and crashed while it starts":  {true, []string{stopLine, later}, Exit{Code: 1}, StartExit},
 		"ended while it starts, without a word": {true, nil, Exit{}, StartExit},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -499,12 +498,6 @@ func TestM1_ConflictNamesTheProgramAndAFreePort(t *testing.T) {
 // has stopped it meanwhile.
 func TestM1_TheGatewayStartsWhenThePortIsFree(t *testing.T) {
 	nginx := &Listener{PID: 4711, Name: "nginx"}
-	refused := func(s *scene) {
-		s.host.occupy(nginx)
-		if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != PortConflict {
-			t.Fatal(err)
-		}
-	}
 	for name, c := range map[string]struct {
 		meanwhile func(s *scene)
 		runs      bool
@@ -516,7 +509,10 @@ func TestM1_TheGatewayStartsWhenThePortIsFree(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, healthy, func(c *Config) { c.Port = 0 }, func(s *scene) {
-				refused(s)
+				s.host.occupy(nginx)
+				if _, err := s.Do(s.t.Context(), Request{Intent: Start}); causeOf(err) != PortConflict {
+					t.Fatal(err)
+				}
 				time.Sleep(time.Hour)
 				if st := s.Status(); st.State != Failed || st.Mode != Conflict || s.host.launches() != 0 {
 					t.Errorf("while the port is taken: %+v", st)

@@ -177,8 +177,7 @@ func (g *generation) exitMeaning(e Exit) Cause {
 	if c, is := g.announcedEnd(e); is {
 		return c
 	}
-	switch {
-	case e.Signal != "":
+	if e.Signal != "" {
 		return Cause{Code: Killed, Detail: exitText(e), LastLine: g.lastLine()}
 	}
 	return Cause{Code: Exited, Detail: exitText(e), LastLine: g.lastLine()}

@@ -100,12 +100,6 @@ func (o *Output) Add(l Line) (text string, sev Severity, repeats int) {
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
-	case strings.HasSuffix(text, readyLine):
-		o.farewell = ""
-	case strings.Contains(text, endLine):
-		o.farewell = text
-	}
 	if sev == Drop {
 		o.dropped++
 		return text, sev, 0
@@ -138,6 +132,13 @@ func (o *Output) Last() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.last
+}
+
+// announce records a line that announces the gateway's end; empty when it is ready again.
+func (o *Output) announce(line string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.farewell = line
 }
 
 // Announced reports whether the gateway said that it would end, and whether it will start

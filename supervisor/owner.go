@@ -409,7 +409,7 @@ func (o *owner) decide(out Outcome, now time.Time) {
 		if out.Theirs && what != configuration { // its owner brings it back; none of ours is started unasked
 			what = theirGateway
 		}
-		o.wanted = o.wanted && (what == configuration || what == freePort) // then the gateway starts by itself
+		o.wanted = o.wanted && what.startsOurs()
 		o.status.Mode = out.Mode
 		o.enter(Failed, d.Reason)
 		if what != nothing {

@@ -176,7 +176,8 @@ func (c *connection) compareConfig() {
 		return
 	}
 	// The gateway applies a change within two seconds. Ask again until file and gateway agree.
-	// Its hash leaves out included files, so an answer right after an edit of one proves nothing.
+	// The hash in the answer leaves out included files, so right after an edit of one it does
+	// not show that the gateway has noticed.
 	included := e.File.Changed.After(e.File.ModTime) && time.Since(e.File.Changed) < appliesItself
 	fine := applied.Valid && !applied.drifted() && applied.isAbout(e.File) && !included
 	c.drift.looked(state, fine)

@@ -170,8 +170,10 @@ func (g *generation) read(lines <-chan Line, out *Output, done chan<- struct{}) 
 		g.timing.trace(text)
 		switch {
 		case strings.HasSuffix(text, readyLine):
+			out.announce("")
 			poke(g.saidReady)
 		case strings.Contains(text, endLine):
+			out.announce(text)
 			poke(g.saidEnd)
 		}
 		if repeats == 0 || sev == Drop {

@@ -34,7 +34,7 @@ func (g *generation) watch(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 	}
-	if g.plan.watch != theirGateway {
+	if g.plan.watch.startsOurs() {
 		g.plan = plan{}
 		g.beginStart()
 	}
@@ -68,9 +68,7 @@ func (g *generation) gatewayAnswers(ctx context.Context) bool {
 // isOfOurUser reports whether a program of our own user has the port, because claim does not
 // attach to any other.
 func (g *generation) isOfOurUser(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
-	defer cancel()
-	by, err := g.host.Listener(ctx, g.port(), g.listener)
+	by, err := g.lookAtPort(ctx, g.listener)
 	return err == nil && by.User == ""
 }
 
@@ -105,9 +103,7 @@ func (g *generation) portFreed() func(context.Context) bool {
 		if g.conf.IsRemote() { // the configuration needs no port here any more
 			return true
 		}
-		limited, cancel := context.WithTimeout(ctx, claimTimeout)
-		defer cancel()
-		by, err := g.host.Listener(limited, g.port(), likely)
+		by, err := g.lookAtPort(ctx, likely)
 		free, likely = free+1, by.PID
 		if !errors.Is(err, ErrNoListener) || g.accepts(ctx) {
 			free = 0
