@@ -30,6 +30,10 @@ var realRuntimes = []struct{ version, node, openclaw string }{
 // any version takes up to 15 s on an idle machine.
 const realStart = 2 * time.Minute
 
+// slowly waits longer than the defaults: beside other tests, an old gateway needs more than
+// half a minute for the 2000 calls of realPipelined.
+var slowly = rpc.Limits{ChallengeTimeout: realStart, ConnectTimeout: realStart, CallTimeout: realStart, PongTimeout: realStart}
+
 // realGateway is a running gateway process with a home of its own.
 type realGateway struct {
 	cmd  *exec.Cmd
@@ -151,7 +155,7 @@ func TestReal_ConnectCallRestartStop(t *testing.T) {
 			t.Fatal(err)
 		}
 		tokens := rpc.NewFileDeviceTokens(filepath.Join(t.TempDir(), "tokens.json"))
-		o := rpc.Options{Credentials: rpc.Credentials{Token: secret, Identity: id, DeviceTokens: tokens}}
+		o := rpc.Options{Credentials: rpc.Credentials{Token: secret, Identity: id, DeviceTokens: tokens}, Limits: slowly}
 		s := gw.connect(t, o)
 		realHello(t, s)
 		realFirstEvents(t, gw, o)
@@ -240,7 +244,7 @@ func realAuth(t *testing.T, gw *realGateway, o rpc.Options) {
 	if !errors.As(err, &e) || e.Kind != rpc.KindInvalidParams {
 		t.Errorf("schema: %#v", err)
 	}
-	bare := rpc.Options{Credentials: rpc.Credentials{Token: secret}} // gateway-client/backend without a device
+	bare := rpc.Options{Credentials: rpc.Credentials{Token: secret}, Limits: slowly} // gateway-client/backend without a device
 	if s := gw.connect(t, bare); s.Call(t.Context(), "status", nil, nil) != nil {
 		t.Error("no device, mode backend: no scopes")
 	}
