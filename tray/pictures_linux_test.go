@@ -125,7 +125,9 @@ func (d *desktop) startX(width, height int) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", width, height), "-nolisten", "tcp")
+	// Without -noreset, the server starts anew when its last client leaves, and refuses whoever
+	// comes at that moment.
+	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", width, height), "-nolisten", "tcp", "-noreset")
 	x.ExtraFiles = []*os.File{write}
 	startForTest(d.t, x)
 	write.Close()
@@ -198,9 +200,11 @@ func (d *desktop) shot() *image.RGBA {
 	d.t.Helper()
 	cmd := exec.Command("import", "-silent", "-window", "root", "png:-")
 	cmd.Env = append(os.Environ(), "DISPLAY="+d.display)
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		d.t.Fatal("import: ", err)
+		d.t.Fatalf("import: %v\n%s", err, &said)
 	}
 	im, err := png.Decode(bytes.NewReader(out))
 	if err != nil {

@@ -107,9 +107,17 @@ func (w *wine) installer(t *testing.T) {
 	}
 }
 
+// end ends everything in this Windows.
+func (w *wine) end() {
+	w.server("-k")
+	w.wait()
+}
+
 // wait waits until everything in this Windows has ended.
-func (w *wine) wait() {
-	cmd := exec.Command("wineserver", "-w")
+func (w *wine) wait() { w.server("-w") }
+
+func (w *wine) server(option string) {
+	cmd := exec.Command("wineserver", option)
 	cmd.Env = w.env
 	_ = cmd.Run() // it fails when nothing runs any more
 }
@@ -128,6 +136,7 @@ func (w *wine) desktop(t *testing.T) {
 	program := w.build(t, "clawtray.exe", "build", "-ldflags", "-H windowsgui", "..")
 	d := &desktop{t: t}
 	d.startX(screenWidth, screenHeight)
+	t.Cleanup(w.end) // the next test waits until nothing runs any more
 	w.env = append(w.env, "DISPLAY="+d.display, "XDG_CONFIG_HOME="+windows(w.dir))
 	size := fmt.Sprintf("/desktop=test,%dx%d", screenWidth, screenHeight)
 	explorer := w.command("explorer", size, windows(program))
@@ -278,13 +287,7 @@ func newWine(t *testing.T) *wine {
 	prefix := filepath.Join(w.dir, "prefix")
 	w.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "WINEPREFIX=" + prefix, "WINEDEBUG=-all",
 		"WINEDLLOVERRIDES=mscoree,mshtml="}
-	t.Cleanup(func() {
-		for _, how := range []string{"-k", "-w"} { // end all its processes, and wait for that
-			cmd := exec.Command("wineserver", how)
-			cmd.Env = w.env
-			cmd.Run() // it fails when nothing runs any more
-		}
-	})
+	t.Cleanup(w.end)
 	if out, err := finish(w.command("wineboot", "-i")); err != nil {
 		t.Fatalf("wineboot: %v\n%s", err, out)
 	}
