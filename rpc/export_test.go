@@ -1,5 +1,7 @@
 package rpc
 
+import "runtime"
+
 // IgnorePolicy makes the session send frames larger than the gateway accepts.
 func (s *Session) IgnorePolicy() { s.terms.maxRequest = 0 }
 
@@ -17,10 +19,15 @@ func (s *Session) Queued() int {
 	return len(s.outbox.requests)
 }
 
-// PretendWriting makes the session believe that a goroutine writes, or that it has
-// finished.
+// PretendWriting makes the session believe that a goroutine writes, as soon as none does,
+// or that it has finished.
 func (s *Session) PretendWriting(writing bool) {
 	s.mu.Lock()
+	for writing && s.outbox.writing { // an answer may arrive before the one that wrote is done
+		s.mu.Unlock()
+		runtime.Gosched()
+		s.mu.Lock()
+	}
 	s.outbox.writing = writing
 	s.mu.Unlock()
 	if !writing {
