@@ -26,7 +26,10 @@ section "build"
 "${MAKE:-make}" --no-print-directory build
 # Build the tested program with the same flags as the program that users get.
 # shellcheck disable=SC2086
-CGO_ENABLED=0 go build -trimpath -tags "$TAGS" $GCFLAGS -o build/test/clawtray .
+CGO_ENABLED=0 go build -trimpath -tags "$TAGS" $GCFLAGS -o build/test/clawtray.new .
+# A program that has not changed keeps its file with its time, because go test repeats the
+# tests that run it when that time is another one.
+cmp -s build/test/clawtray.new build/test/clawtray || cp build/test/clawtray.new build/test/clawtray
 export CLAWTRAY_TEST_BINARY="$PWD/build/test/clawtray"
 
 section "runtime"
