@@ -30,8 +30,8 @@ var realRuntimes = []struct{ version, node, openclaw string }{
 // any version takes up to 15 s on an idle machine.
 const realStart = 2 * time.Minute
 
-// slowly waits longer than the defaults: beside other tests, an old gateway has needed more
-// than half a minute to answer realPipelined.
+// slowly waits longer than the defaults: beside other tests, an old gateway needs more than
+// half a minute for the 2000 calls of realPipelined.
 var slowly = rpc.Limits{ChallengeTimeout: realStart, ConnectTimeout: realStart, CallTimeout: realStart, PongTimeout: realStart}
 
 // realGateway is a running gateway process with a home of its own.
@@ -285,7 +285,7 @@ func realFrames(t *testing.T, gw *realGateway, o rpc.Options, s *rpc.Session) {
 }
 
 func realPipelined(t *testing.T, s *rpc.Session) {
-	const calls = 500 // an old gateway writes a line about each
+	const calls = 2000
 	var wg sync.WaitGroup
 	failures := make(chan error, calls)
 	for range calls {
