@@ -4,12 +4,13 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"clawtray/packaging/sources"
 	"clawtray/rpc/redact"
 )
 
@@ -92,13 +93,9 @@ func TestXU16_OrdinaryLinesStay(t *testing.T) {
 func TestXU16_OurOwnWordsStay(t *testing.T) {
 	r := redact.New("canary-4711-canary", "Zk3v9QxLr7Tn2WbY8cJm5HdPs6Fg1AaE")
 	texts := 0
-	err := filepath.WalkDir("../..", func(path string, e fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case e.IsDir() && (e.Name() == "testdata" || e.Name() == "redact" || e.Name() == "build"):
-			return fs.SkipDir
-		case e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+	err := sources.Walk("../..", func(path string) error {
+		folders := strings.Split(filepath.ToSlash(path), "/")
+		if slices.Contains(folders, "testdata") || slices.Contains(folders, "redact") || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)

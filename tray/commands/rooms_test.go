@@ -3,13 +3,14 @@ package commands
 import (
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"clawtray/packaging/sources"
 )
 
 const module = "clawtray"
@@ -58,6 +59,7 @@ var rooms = map[string][]string{
 	"packaging/chaos":           {"packaging/outside", "supervisor", "supervisor/control"},
 	"packaging/licences":        {},
 	"packaging/mutate":          {},
+	"packaging/sources":         {},
 	"packaging/soak":            {"packaging/outside", "rpc/gatewaytest", "supervisor", "supervisor/control"},
 	"supervisor/openclaw/pin":   {"supervisor/openclaw"},
 	"packaging/macos/icns":      {},
@@ -73,7 +75,7 @@ var testsAlso = map[string][]string{
 	"tray/commands":     {"rpc"},
 }
 
-var testHelpers = []string{"rpc/gatewaytest", "supervisor/supervisortest", "packaging/needs", "packaging/outside", "supervisor/words/wordstest"}
+var testHelpers = []string{"rpc/gatewaytest", "supervisor/supervisortest", "packaging/needs", "packaging/outside", "packaging/sources", "supervisor/words/wordstest"}
 
 // libraries lists the libraries that only some packages may import.
 var libraries = map[string][]string{
@@ -131,23 +133,11 @@ func TestMisplaced(t *testing.T) {
 	}
 }
 
-// isBuilt reports whether a folder of the repository holds no source. A walk leaves it out,
-// because go test would repeat the tests of this package whenever make builds something.
-func isBuilt(d fs.DirEntry) bool {
-	return d.IsDir() && slices.Contains([]string{".git", "build", "dist", "dist-repos"}, d.Name())
-}
-
 // TestArrowsPointOneWay reads the import lines of every file, for every system.
 func TestArrowsPointOneWay(t *testing.T) {
 	root := filepath.Join("..", "..")
 	seen := map[string]bool{}
-	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err == nil && isBuilt(d) {
-			return fs.SkipDir
-		}
-		if err != nil || !strings.HasSuffix(file, ".go") {
-			return err
-		}
+	err := sources.Walk(root, func(file string) error {
 		relative, err := filepath.Rel(root, file)
 		if err != nil {
 			return err

@@ -1,12 +1,12 @@
 package commands
 
 import (
-	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"clawtray/packaging/sources"
 )
 
 // TestEachPromiseHasItsTest: each promise of SECURITY.md needs a test.
@@ -16,12 +16,9 @@ func TestEachPromiseHasItsTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	var tests strings.Builder
-	err = filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && isBuilt(d) {
-			return fs.SkipDir
-		}
-		if err != nil || !strings.HasSuffix(path, "_test.go") {
-			return err
+	err = sources.Walk("../..", func(path string) error {
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
 		}
 		source, err := os.ReadFile(path)
 		tests.Write(source)
