@@ -14,7 +14,7 @@ import (
 // configuration that the gateway uses (measured, OpenClaw 2026.9.6; older gateways leave
 // out OnDisk and Running).
 type applied struct {
-	File   string `json:"hash"` // SHA-256 of the file that the answer is about
+	File   string `json:"hash"` // differs between two contents of the file; from 2026.8.2 on it is keyed
 	Valid  bool   `json:"valid"`
 	Issues []struct {
 		Path    string `json:"path"`
@@ -28,12 +28,6 @@ type applied struct {
 func (a applied) known() bool { return a.OnDisk != "" && a.Running != "" }
 
 func (a applied) drifted() bool { return a.known() && a.OnDisk != a.Running }
-
-// isAbout reports whether the answer is about this file. A busy gateway notices an edit
-// seconds later, and until then answers about the file of before (measured, OpenClaw 2026.9.6).
-func (a applied) isAbout(f openclaw.ConfigFile) bool {
-	return a.File == "" || !f.Exists || a.File == f.Hash
-}
 
 // issue returns the first mistake in the file, in a few words.
 func (a applied) issue() string {
@@ -67,7 +61,7 @@ func (c *connection) reload(cmd command) error {
 	if mode := policy.Mode.Value; mode == "off" || mode == "restart" || !c.s.Supports("config.get") {
 		return c.restart(cmd)
 	}
-	state, err := c.configAfter(e.File)
+	state, err := c.configAfter(e.File.Changed)
 	switch {
 	case connectionEnded(err):
 		return err
@@ -90,17 +84,14 @@ func (c *connection) reload(cmd command) error {
 // configAfter asks the gateway about its configuration, until the gateway has noticed an edit
 // and applied it, or has had the time for it. A restart for an edit that it applies itself
 // would end its work for nothing.
-func (c *connection) configAfter(f openclaw.ConfigFile) (applied, error) {
+func (c *connection) configAfter(edited time.Time) (applied, error) {
 	now := time.Now()
-	deadline := now.Add(min(appliesItself, f.Changed.Add(appliesItself).Sub(now))) // the clock may have been set back since the edit
+	deadline := now.Add(min(appliesItself, edited.Add(appliesItself).Sub(now))) // the clock may have been set back since the edit
 	for {
-		state, err := c.config(c.work, c.s)
-		done := state.isAbout(f) && (!state.Valid || !state.drifted())
+		_, state, about, err := c.config()
+		done := about && (!state.Valid || !state.drifted())
 		if err != nil || done || !time.Now().Before(deadline) {
 			return state, err
-		}
-		if e, err := c.readGateway(c.work); err == nil { // it may have been edited again
-			f = e.File
 		}
 		select {
 		case <-c.work.Done(): // the next call tells why
@@ -126,15 +117,20 @@ func (c *connection) reloadSecrets(cmd command) error {
 	return nil
 }
 
-// config asks the gateway about its configuration. The call costs the gateway 0.3 s
-// (measured), so it is only made when the file has changed or a person wants it.
-func (g *generation) config(ctx context.Context, s *rpc.Session) (applied, error) {
-	var a applied
-	err := s.Call(ctx, "config.get", struct{}{}, &a)
-	for i := range a.Issues {
-		a.Issues[i].Message = g.cfg.Redact.String(a.Issues[i].Message)
+// config asks the gateway about its configuration, and reports whether the answer is about
+// the file on disk, which it reads, too. The call costs the gateway 0.3 s (measured), so it
+// is only made when the file has changed or a person wants it.
+func (c *connection) config() (e openclaw.Effective, a applied, about bool, err error) {
+	before, _ := c.readGateway(c.work)
+	if err := c.s.Call(c.work, "config.get", struct{}{}, &a); err != nil {
+		return e, a, false, err
 	}
-	return a, err
+	for i := range a.Issues {
+		a.Issues[i].Message = c.cfg.Redact.String(a.Issues[i].Message)
+	}
+	e, _ = c.readGateway(c.work)
+	about = fileState(e.File) == fileState(before.File) && c.drift.isAbout(a, e.File, c.boot)
+	return e, a, about, nil
 }
 
 // lookAtConfig asks followConfig to check the configuration. Several requests before the
@@ -167,11 +163,10 @@ func (c *connection) followConfig() {
 // uses (BEHAVIOUR E6). It asks the gateway only after the file has changed.
 func (c *connection) compareConfig() {
 	e, _ := c.readGateway(c.work)
-	state := fileState(e.File)
-	if c.drift.settled(state) || !c.s.Supports("config.get") {
+	if c.drift.settled(fileState(e.File)) || !c.s.Supports("config.get") {
 		return
 	}
-	applied, err := c.config(c.work, c.s)
+	e, applied, about, err := c.config()
 	if err != nil {
 		return
 	}
@@ -179,8 +174,8 @@ func (c *connection) compareConfig() {
 	// The hash in the answer leaves out included files, so right after an edit of one it does
 	// not show that the gateway has noticed.
 	included := e.File.Changed.After(e.File.ModTime) && time.Since(e.File.Changed) < appliesItself
-	fine := applied.Valid && !applied.drifted() && applied.isAbout(e.File) && !included
-	c.drift.looked(state, fine)
+	fine := applied.Valid && !applied.drifted() && about && !included
+	c.drift.looked(fileState(e.File), fine)
 	if fine && applied.known() && c.mode == Managed && !c.plan.safe {
 		c.host.Accepted(c.work, e)
 	}
@@ -228,22 +223,40 @@ func (g *generation) showDrift(a applied) {
 	})
 }
 
-// driftWatch remembers the state of the file at the last check, and whether the gateway
-// said that it uses it.
+// driftWatch remembers the last check and the last answer about the file.
 type driftWatch struct {
-	mu   sync.Mutex
-	hash string
-	fine bool
+	mu           sync.Mutex
+	state        string // of the file at the last check
+	fine         bool   // the gateway said that it uses the file
+	file, answer string // the hash in an answer, and our hash of the file that it was about
 }
 
-func (d *driftWatch) settled(hash string) bool {
+func (d *driftWatch) settled(state string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.fine && d.hash == hash
+	return d.fine && d.state == state
 }
 
-func (d *driftWatch) looked(hash string, fine bool) {
+func (d *driftWatch) looked(state string, fine bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hash, d.fine = hash, fine
+	d.state, d.fine = state, fine
+}
+
+// isAbout reports whether an answer is about this file, of a gateway that began to start at
+// boot. A busy gateway notices an edit seconds later, and until then answers about the file
+// of before, with the same hash as then (measured, OpenClaw 2026.8.2 and 2026.9.6).
+func (d *driftWatch) isAbout(a applied, f openclaw.ConfigFile, boot time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case a.File == "" || !f.Exists:
+		return true
+	case d.answer == a.File && d.file != f.Hash:
+		return false
+	case d.answer == "" && f.Changed.After(boot) && !f.Settled(time.Now(), appliesItself):
+		return false // edited after the gateway had read it, and there is no older answer to compare with
+	}
+	d.file, d.answer = f.Hash, a.File
+	return true
 }

@@ -16,7 +16,7 @@ import (
 // uses what is on disk.
 type disk struct {
 	mu              sync.Mutex
-	onDisk, running string
+	onDisk, running string // "" from a gateway that sends no hashes
 	issue           string // what is wrong with the file
 	asked, reloaded int
 }
@@ -37,14 +37,22 @@ func (d *disk) on(gw *gatewaytest.Gateway) {
 		defer d.mu.Unlock()
 		d.asked++
 		if d.issue != "" {
-			return map[string]any{"valid": false, "issues": []map[string]any{{"path": "gateway.bogus", "message": d.issue}}, "hash": d.onDisk, "configRevisionHash": d.onDisk, "appliedConfigHash": d.running}, nil
+			return map[string]any{"valid": false, "issues": []map[string]any{{"path": "gateway.bogus", "message": d.issue}}, "hash": d.fileHash(), "configRevisionHash": d.onDisk, "appliedConfigHash": d.running}, nil
 		}
-		return map[string]any{"valid": true, "issues": []any{}, "hash": d.onDisk, "configRevisionHash": d.onDisk, "appliedConfigHash": d.running}, nil
+		return map[string]any{"valid": true, "issues": []any{}, "hash": d.fileHash(), "configRevisionHash": d.onDisk, "appliedConfigHash": d.running}, nil
 	})
 	gw.Handle("secrets.reload", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
 		d.set(func() { d.reloaded++ })
 		return map[string]any{"ok": true, "warningCount": 0}, nil
 	})
+}
+
+// fileHash is the hash of the file in an answer: keyed, as OpenClaw sends it since 2026.8.2.
+func (d *disk) fileHash() string {
+	if d.onDisk == "" {
+		return ""
+	}
+	return "hmac-sha256:v1:" + d.onDisk
 }
 
 // edit writes the file without the gateway noticing.
@@ -104,6 +112,45 @@ func TestE4_AnAnswerAboutTheFileOfBefore(t *testing.T) {
 		time.AfterFunc(5*time.Second, func() { d.set(func() { d.onDisk, d.issue = "v2", "Unrecognized key" }) })
 		if a, err := s.Do(s.t.Context(), Request{Intent: Reload}); a.Result != ResultRejected || !strings.Contains(a.Message, "Unrecognized key") {
 			t.Errorf("%+v, %v", a, err)
+		}
+	})
+}
+
+// A file that is only written anew is no reason to wait.
+func TestE4_AnEditThatChangesNothing(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		d.set(func() { d.onDisk, d.running = "v2", "v2" })
+		s.host.edit("v2", time.Now())
+		began := time.Now()
+		s.must(Request{Intent: Reload}, ResultApplied)
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("answered after %v", took)
+		}
+	})
+}
+
+// The file is edited while the gateway answers about the one of before. That is not taken
+// for an answer about the new one, then or later.
+func TestE6_AnEditDuringTheAnswer(t *testing.T) {
+	d := newDisk()
+	play(t, editing(d, true), nil, func(s *scene) {
+		s.start()
+		time.Sleep(time.Minute)
+		gw := s.host.current().gw
+		gw.Handle("config.get", func(*gatewaytest.Request) (any, *gatewaytest.Error) {
+			d.on(gw) // answer the next ones
+			d.set(func() { d.onDisk, d.running = "v3", "v3" })
+			s.host.edit("v3", time.Now())
+			return map[string]any{"valid": true, "hash": d.fileHash(), "configRevisionHash": "v3", "appliedConfigHash": "v3"}, nil
+		})
+		s.host.edit("v2", time.Now())
+		s.must(Request{Intent: Reload}, ResultApplied)
+		time.Sleep(time.Minute)
+		if got := s.host.accepted.Hash; got != "v3" {
+			t.Errorf("the last good configuration is %q", got)
 		}
 	})
 }
@@ -179,6 +226,15 @@ func TestE4_TheGatewayAppliesTheEditItself(t *testing.T) {
 				s.must(Request{Intent: Reload}, c.want)
 				if took := time.Since(began); took > c.within {
 					t.Errorf("answered after %v", took)
+				}
+				time.Sleep(time.Minute)
+				if got := s.host.accepted.Hash; got != "v2" {
+					t.Errorf("the last good configuration is %q", got)
+				}
+				asked := d.asked
+				time.Sleep(time.Hour)
+				if d.asked != asked {
+					t.Errorf("asked %d times about a file that has not changed", d.asked-asked)
 				}
 				if st := s.Status(); st.Launches != c.launches || (s.asked(restartMethod) > 0) != (c.applies == 0) || s.host.launches() != 1 || d.running != "v2" || len(st.Incidents) != 0 {
 					t.Errorf("it runs %s, status %+v", d.running, st)
@@ -297,7 +353,7 @@ func TestE4_NothingToDo(t *testing.T) {
 
 func TestE4_AnOldGatewayThatCannotTellIsRestartedAfterAnEdit(t *testing.T) {
 	d := newDisk()
-	d.onDisk = "" // the gateway sends no hashes
+	d.onDisk = ""
 	play(t, editing(d, false), nil, func(s *scene) {
 		s.start()
 		time.Sleep(time.Minute)
