@@ -150,13 +150,21 @@ func (a *asking) became(id, want string) {
 	}
 }
 
-// TestR1_FiveOutcomes: requests of a real gateway are answered by a button of the
-// notification, in the menu, by the command, in another client, and not at all. Each result
-// must be right at the gateway.
-func TestR1_FiveOutcomes(t *testing.T) {
+// TestRequestsOfARealGateway: what the assistant and devices ask for is answered by a
+// person.
+func TestRequestsOfARealGateway(t *testing.T) {
 	long(t)
 	a := newAsking(t)
+	a.fiveOutcomes()
+	a.nodesWantIn()
+	a.quit()
+}
 
+// fiveOutcomes: requests are answered by a button of the notification, in the menu, by the
+// command, in another client, and not at all. Each result must be right at the gateway (R1).
+func (a *asking) fiveOutcomes() {
+	t := a.user.t
+	t.Helper()
 	turn, r := a.says() // answered by the button
 	id, toast := a.sees(a.trace(turn))
 	if toast.title != "OpenClaw wants to run a command" || len(toast.buttons) != 3 {
@@ -200,7 +208,6 @@ func TestR1_FiveOutcomes(t *testing.T) {
 	}
 
 	a.expires()
-	a.quit()
 }
 
 // expires makes the request in the second client, because requests of the assistant wait

@@ -27,6 +27,9 @@ const loop = `bind: "loopback", `
 // aToken is the sign-in of all rows that do not test signing in.
 const aToken = loop + `auth: {mode: "token", token: "canary-token"}`
 
+// onlyDevices is a sign-in for which a client of this machine needs a device token.
+const onlyDevices = loop + `trustedProxies: ["127.0.0.1"], auth: {mode: "trusted-proxy", trustedProxy: {userHeader: "x-user", allowLoopback: true}}`
+
 // All secrets below begin with canary-, so that a search finds them in a log. Most spare rows
 // differ from others only in what is read, and the tests of package openclaw check that.
 var configurations = []configuration{
@@ -162,7 +165,7 @@ func pairedBefore(u *user) {
 	u.run()
 	u.until("running", running)
 	u.quit()
-	withKeys(loop + `trustedProxies: ["127.0.0.1"], auth: {mode: "trusted-proxy", trustedProxy: {userHeader: "x-user", allowLoopback: true}}`)(u)
+	withKeys(onlyDevices)(u)
 }
 
 // unreadable creates a configuration with this owner and mode. clawtray runs without the

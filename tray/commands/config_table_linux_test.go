@@ -63,30 +63,25 @@ var inShort = map[string]bool{"XU7 a password": true, "XU12 cut in the middle": 
 // or another test shows as well.
 var everyRow = flag.Bool("every-row", false, "play all tables in full, with the newest OpenClaw")
 
-// TestXU_RealConfigurations starts clawtray with the configurations of the table. Without
-// -every-row, these are those that the gateway is also restarted with, and those that the
-// oldest OpenClaw cannot play; `make test` plays two others.
+// TestXU_RealConfigurations starts clawtray with the configurations of the table. `make test`
+// plays two of them.
 func TestXU_RealConfigurations(t *testing.T) {
 	t.Parallel()
 	r := realRuntime(t, newest)
 	for _, c := range configurations {
-		if *everyRow || testing.Short() && inShort[c.name] || !testing.Short() && !c.spare && c.newestPlays() {
+		if *everyRow || testing.Short() && inShort[c.name] {
 			t.Run(c.name, func(t *testing.T) { c.play(t, r) })
 		}
 	}
 }
 
-// newestPlays reports whether a row is for the newest OpenClaw when each row is played once.
-func (c configuration) newestPlays() bool { return c.restarts || c.oldDiffers != "" }
-
-// TestXU_RealConfigurationsOfOldVersions is the same table with OpenClaw 2026.6.11. Without
-// -every-row, it plays what the newest does not.
+// TestXU_RealConfigurationsOfOldVersions is the same table with OpenClaw 2026.6.11.
 func TestXU_RealConfigurationsOfOldVersions(t *testing.T) {
 	long(t)
 	t.Parallel()
 	r := realRuntime(t, oldest)
 	for _, c := range configurations {
-		if c.oldDiffers != "" || !*everyRow && (c.spare || c.newestPlays()) {
+		if c.oldDiffers != "" || !*everyRow && c.spare {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) { c.play(t, r) })

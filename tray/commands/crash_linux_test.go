@@ -16,28 +16,39 @@ import (
 	"clawtray/supervisor"
 )
 
-// TestG1_KilledAgainAndAgain: each kill is one incident and leads to one new gateway, and
-// nothing of the old gateway is left. There are two kills, with -every-row ten.
-func TestG1_KilledAgainAndAgain(t *testing.T) {
+// TestEndsOfAGateway is one life with a restart by somebody else and each kind of end,
+// because each start takes ten seconds of a processor. Nothing is left after it.
+func TestEndsOfAGateway(t *testing.T) {
 	long(t) // TestFirstLight has one kill
+	u := withAnyGateway(t, "[supervision]", "restart_budget = 10")
+	u.run()
+	u.until("running", running)
+	u.isRestartedBySomebodyElse()
+	u.isKilledAgainAndAgain()
+	u.isSuspended()
+	u.isStoppedFromOutside()
+	u.quit()
+	u.nothingIsLeft("after quit")
+}
+
+// isKilledAgainAndAgain: each kill is one incident and leads to one new gateway, and
+// nothing of the old gateway is left (G1). There are two kills, with -every-row ten.
+func (u *user) isKilledAgainAndAgain() {
+	u.t.Helper()
 	kills := 2
 	if *everyRow {
 		kills = 10
 	}
-	u := withAnyGateway(t, "[supervision]", "restart_budget = 10")
-	u.run()
 	s := u.until("running", running)
 	for n := 1; n <= kills; n++ {
 		s = u.crash(s)
 		if len(s.Incidents) != n || s.Incidents[0].Open() || s.Incidents[0].ID != n {
-			t.Fatalf("after kill %d the incidents are %+v", n, s.Incidents)
+			u.t.Fatalf("after kill %d the incidents are %+v", n, s.Incidents)
 		}
-		if n == 5 { // the pauses double with each crash; a person's start resets them (B2)
+		if n%5 == 0 || n == kills { // the pauses double with each crash; a person's start resets them (B2)
 			u.must("start")
 		}
 	}
-	u.quit()
-	u.nothingIsLeft("after quit")
 }
 
 // crash kills the gateway of s and waits until another one runs and nothing of the old one
@@ -57,6 +68,75 @@ func (u *user) crash(s supervisor.Status) supervisor.Status {
 		u.t.Fatalf("the gateways are %v, the status says %d", g, next.PID)
 	}
 	return next
+}
+
+// isRestartedBySomebodyElse: a restart in place that we did not order keeps the process,
+// starts no new one and is not a failure (G2).
+func (u *user) isRestartedBySomebodyElse() {
+	t := u.t
+	t.Helper()
+	first := u.until("running", running)
+	launches := first.Launches
+	ways := map[string]func() error{
+		"over the protocol": func() error {
+			return u.session().Call(t.Context(), "gateway.restart.request", map[string]any{"reason": "somebody else"}, nil)
+		},
+	}
+	if *everyRow { // OpenClaw 2026.9.6 takes the signal; 2026.8.2 dies of it (measured)
+		ways["by its signal"] = func() error { return syscall.Kill(first.PID, syscall.SIGUSR2) }
+	}
+	for name, restart := range ways {
+		launches++
+		if err := restart(); err != nil {
+			t.Fatal(name, err)
+		}
+		s := u.until("reconnecting", func(s supervisor.Status) bool {
+			return s.State == supervisor.Reconnecting || s.Launches == launches
+		})
+		if s.State == supervisor.Reconnecting && (s.Cause.Code != supervisor.InPlaceRestart || s.PID != first.PID) {
+			t.Errorf("%s: %+v", name, s)
+		}
+		s = u.until("running again", func(s supervisor.Status) bool { return running(s) && s.Launches == launches })
+		if s.PID != first.PID || s.Attempts != 0 || len(s.Incidents) != 0 {
+			t.Errorf("%s: %+v", name, s)
+		}
+		if g := outside.Gateways(u.home); !slices.Equal(g, []int{first.PID}) {
+			t.Errorf("%s: the gateways are %v, not only %d", name, g, first.PID)
+		}
+	}
+}
+
+// isSuspended: with the default limits, a process that was stopped with SIGSTOP is replaced
+// within two minutes (F2).
+func (u *user) isSuspended() {
+	t := u.t
+	t.Helper()
+	first := u.until("running", running)
+	if err := syscall.Kill(first.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	s := u.until("running with a new process", func(s supervisor.Status) bool { return running(s) && s.PID != first.PID })
+	if s.Incidents[0].Cause.Code != supervisor.Hung {
+		t.Errorf("shown as %+v", s.Incidents)
+	}
+}
+
+// isStoppedFromOutside: after a SIGTERM by somebody else, the gateway is started again
+// once. After a second one it stays stopped, until a person starts it (G4).
+func (u *user) isStoppedFromOutside() {
+	t := u.t
+	t.Helper()
+	first := u.until("running", running)
+	syscall.Kill(first.PID, syscall.SIGTERM)
+	second := u.until("running again", func(s supervisor.Status) bool { return running(s) && s.PID != first.PID })
+	if second.Incidents[0].Cause.Code != supervisor.StoppedOutside {
+		t.Errorf("shown as %+v", second.Incidents)
+	}
+	syscall.Kill(second.PID, syscall.SIGTERM)
+	if s := u.until("stopped", func(s supervisor.Status) bool { return s.State == supervisor.Stopped }); s.Cause.Code != supervisor.StoppedOutside {
+		t.Errorf("stopped as %+v", s)
+	}
+	u.must("start")
 }
 
 // TestB10_ChannelsSuppressed: after three unclean ends in five minutes, the gateway itself
@@ -159,43 +239,5 @@ func TestF2_BlockedEventLoop(t *testing.T) {
 		undisturbed(s)
 		return s.Health.Level == supervisor.Healthy
 	})
-	u.quit()
-}
-
-// TestG2_RestartedBySomebodyElse: a restart in place that we did not order keeps the
-// process, starts no new one and is not a failure.
-func TestG2_RestartedBySomebodyElse(t *testing.T) {
-	long(t)
-	u := withAnyGateway(t)
-	u.run()
-	first := u.until("running", running)
-	launches := first.Launches
-	ways := map[string]func() error{
-		"over the protocol": func() error {
-			return u.session().Call(t.Context(), "gateway.restart.request", map[string]any{"reason": "somebody else"}, nil)
-		},
-	}
-	if *everyRow { // OpenClaw 2026.9.6 takes the signal; 2026.8.2 dies of it (measured)
-		ways["by its signal"] = func() error { return syscall.Kill(first.PID, syscall.SIGUSR2) }
-	}
-	for name, restart := range ways {
-		launches++
-		if err := restart(); err != nil {
-			t.Fatal(name, err)
-		}
-		s := u.until("reconnecting", func(s supervisor.Status) bool {
-			return s.State == supervisor.Reconnecting || s.Launches == launches
-		})
-		if s.State == supervisor.Reconnecting && (s.Cause.Code != supervisor.InPlaceRestart || s.PID != first.PID) {
-			t.Errorf("%s: %+v", name, s)
-		}
-		s = u.until("running again", func(s supervisor.Status) bool { return running(s) && s.Launches == launches })
-		if s.PID != first.PID || s.Attempts != 0 || len(s.Incidents) != 0 {
-			t.Errorf("%s: %+v", name, s)
-		}
-		if g := outside.Gateways(u.home); !slices.Equal(g, []int{first.PID}) {
-			t.Errorf("%s: the gateways are %v, not only %d", name, g, first.PID)
-		}
-	}
 	u.quit()
 }

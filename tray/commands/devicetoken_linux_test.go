@@ -29,13 +29,23 @@ func (u *user) issued() (device, token string) {
 	return "", ""
 }
 
-// TestK1_AStaleDeviceToken: a device token that a real gateway does not take any more is given up
-// and replaced, with one more connection and without a word, as long as there is another way in.
+// TestK1_AStaleDeviceToken: a device token that a real gateway does not take any more is
+// given up.
 func TestK1_AStaleDeviceToken(t *testing.T) {
 	long(t)
 	u := withAnyGateway(t)
 	withKeys(aToken)(u)
 	u.run()
+	u.replacesAStaleToken()
+	u.quit()
+	u.hasOnlyAStaleToken()
+}
+
+// replacesAStaleToken: there is another way in, so the device token is replaced with one
+// more connection, and nobody is told.
+func (u *user) replacesAStaleToken() {
+	t := u.t
+	t.Helper()
 	s := u.until("running", running)
 	asks := func(method string, params map[string]any) {
 		if err := u.session().Call(t.Context(), method, params, nil); err != nil {
@@ -78,15 +88,14 @@ func TestK1_AStaleDeviceToken(t *testing.T) {
 		}
 		s = now
 	}
-	u.quit()
 }
 
-// TestK1_AStaleDeviceTokenAndNothingElse: where the device token is the only way in, a person is told,
-// once, and the gateway goes on.
-func TestK1_AStaleDeviceTokenAndNothingElse(t *testing.T) {
-	long(t)
-	u := withAnyGateway(t)
-	pairedBefore(u)
+// hasOnlyAStaleToken: the device token is the only way in, so a person is told, once, and
+// the gateway goes on.
+func (u *user) hasOnlyAStaleToken() {
+	t := u.t
+	t.Helper()
+	withKeys(onlyDevices)(u)
 	file := filepath.Join(u.home, ".local/state/clawtray/device-tokens.json")
 	_, token := u.issued()
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(u.read(".local/state/clawtray/device-tokens.json"), token, "canary-of-another-gateway")), 0o600); err != nil {

@@ -40,12 +40,23 @@ func (u *user) doctor() map[string]finding {
 	return found
 }
 
-// TestN4_DoctorWithAndWithoutAClawtray: without a running clawtray, doctor starts nothing
-// and leaves nothing behind. With one, it knows whose gateway uses the port.
-func TestN4_DoctorWithAndWithoutAClawtray(t *testing.T) {
+// TestDoctorAndSettings: mistakes in the settings are shown and change while clawtray runs,
+// and doctor tells how things are before and afterwards.
+func TestDoctorAndSettings(t *testing.T) {
 	long(t)
 	u := withAnyGateway(t)
-	u.write(".openclaw/openclaw.json", `{gateway: {mode: "local", auth: {token: "canary-openclaw-token"}}}`)
+	u.openclawJSON(`{gateway: {mode: "local", controlUi: {enabled: false}, auth: {token: "canary-openclaw-token"}}}`)
+	u.doctorStartsNothing()
+	u.changesSettings()
+	u.doctorKnowsTheGateway()
+	u.quit()
+}
+
+// doctorStartsNothing: without a running clawtray, doctor starts nothing and leaves nothing
+// behind (N4).
+func (u *user) doctorStartsNothing() {
+	t := u.t
+	t.Helper()
 	before := u.doctor()
 	if f := before["instance"]; f.Level != "ok" || f.Detail != "clawtray is not running" {
 		t.Errorf("%+v", f)
@@ -56,8 +67,13 @@ func TestN4_DoctorWithAndWithoutAClawtray(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(u.home, ".local")); err == nil {
 		t.Error("doctor left something in the home")
 	}
+}
 
-	u.run()
+// doctorKnowsTheGateway: with a running clawtray, doctor knows whose gateway uses the port
+// (N4).
+func (u *user) doctorKnowsTheGateway() {
+	t := u.t
+	t.Helper()
 	st := u.until("running", running)
 	var with map[string]finding
 	eventually(t, "doctor knows whose gateway has the port", func() bool {
@@ -81,11 +97,11 @@ func TestN4_DoctorWithAndWithoutAClawtray(t *testing.T) {
 	}
 }
 
-// TestSettingsWhileItRuns: mistakes do not end clawtray and are shown. Some changes take
-// effect at once, the others at a restart.
-func TestSettingsWhileItRuns(t *testing.T) {
-	long(t)
-	u := withAnyGateway(t)
+// changesSettings: mistakes do not end clawtray and are shown. Some changes take effect at
+// once, the others at a restart.
+func (u *user) changesSettings() {
+	t := u.t
+	t.Helper()
 	const file = ".config/clawtray/clawtray.toml"
 	path := filepath.Join(u.home, file)
 	good, err := os.ReadFile(path)

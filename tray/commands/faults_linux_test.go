@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -71,12 +72,22 @@ func TestB7_BrokenConfiguration(t *testing.T) {
 	})
 }
 
-// TestM1_SecondGateway: clawtray attaches to a gateway that somebody else runs and leaves
-// it running, also when it uses the same state directory on another port.
-func TestM1_SecondGateway(t *testing.T) {
+// TestGatewayOfSomebodyElse: clawtray attaches to a gateway that somebody else runs, and
+// leaves it running.
+func TestGatewayOfSomebodyElse(t *testing.T) {
 	long(t)
 	u := withAnyGateway(t)
 	other := u.gateway(u.port)
+	u.attachesTo(other)
+	u.keepsACutConnection(other)
+}
+
+// attachesTo: clawtray attaches at the gateway's port, and also when that gateway uses the
+// same state directory on another port (M1).
+func (u *user) attachesTo(other *exec.Cmd) {
+	t := u.t
+	t.Helper()
+	port := u.port
 	u.run()
 	s := u.until("running", running)
 	if s.Mode != supervisor.Attached || s.PID != other.Process.Pid {
@@ -97,6 +108,42 @@ func TestM1_SecondGateway(t *testing.T) {
 	u.quit()
 	if strings.Contains(u.log(), "running openclaw doctor") {
 		t.Error("doctor was run for another owner of the state directory")
+	}
+	u.port = port
+}
+
+// keepsACutConnection: a proxy closes the connection to the gateway at u.port again and
+// again. clawtray reconnects after longer and longer waits, counts one incident, and leaves
+// the gateway running (XH4).
+func (u *user) keepsACutConnection(gateway *exec.Cmd) {
+	t := u.t
+	t.Helper()
+	behind := u.port
+	u.port = freePort(t)
+	u.configure()
+	l, err := net.Listen("tcp", outside.Address(u.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var proxy outside.Proxy
+	go proxy.Serve(l, outside.Address(behind))
+	u.run()
+	if s := u.until("running", running); s.Mode != supervisor.Attached {
+		t.Fatalf("status %+v", s)
+	}
+	for range 5 {
+		proxy.Cut()
+		u.until("lost", func(s supervisor.Status) bool { return s.State == supervisor.Reconnecting })
+		u.until("back", running)
+	}
+	s := u.until("running", running)
+	if s.Attempts != 5 || len(s.Incidents) != 1 {
+		t.Errorf("%d attempts, incidents %+v", s.Attempts, s.Incidents)
+	}
+	u.quit()
+	if gateway.ProcessState != nil || outside.PortFree(behind) {
+		t.Error("the gateway did not survive")
 	}
 }
 
@@ -122,46 +169,6 @@ func (u *user) gateway(port int) *exec.Cmd {
 		return resp.StatusCode == http.StatusOK
 	})
 	return cmd
-}
-
-// TestF2_StoppedProcess: with the default settings, a process that was stopped with SIGSTOP
-// is replaced within two minutes.
-func TestF2_StoppedProcess(t *testing.T) {
-	long(t)
-	u := withAnyGateway(t)
-	u.run()
-	first := u.until("running", running)
-	if err := syscall.Kill(first.PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	s := u.until("running with a new process", func(s supervisor.Status) bool { return running(s) && s.PID != first.PID })
-	if s.Incidents[0].Cause.Code != supervisor.Hung {
-		t.Errorf("shown as %+v", s.Incidents)
-	}
-	u.quit()
-	if pids := outside.Marked(u.home); len(pids) != 0 {
-		t.Errorf("left behind: %v", pids)
-	}
-}
-
-// TestG4_StoppedFromOutside: after a SIGTERM by somebody else, the gateway is started again
-// once. After a second one it stays stopped.
-func TestG4_StoppedFromOutside(t *testing.T) {
-	long(t)
-	u := withAnyGateway(t)
-	u.run()
-	first := u.until("running", running)
-	syscall.Kill(first.PID, syscall.SIGTERM)
-	second := u.until("running again", func(s supervisor.Status) bool { return running(s) && s.PID != first.PID })
-	if second.Incidents[0].Cause.Code != supervisor.StoppedOutside {
-		t.Errorf("shown as %+v", second.Incidents)
-	}
-	syscall.Kill(second.PID, syscall.SIGTERM)
-	if s := u.until("stopped", func(s supervisor.Status) bool { return s.State == supervisor.Stopped }); s.Cause.Code != supervisor.StoppedOutside {
-		t.Errorf("stopped as %+v", s)
-	}
-	u.must("start")
-	u.quit()
 }
 
 // TestB7_StateDirectoryIsAFile: clawtray explains this itself, because the gateway's own

@@ -1,12 +1,10 @@
 package commands
 
 import (
-	"net"
 	"syscall"
 	"testing"
 	"time"
 
-	"clawtray/packaging/outside"
 	"clawtray/supervisor"
 )
 
@@ -77,39 +75,5 @@ func TestC4_OrdersAtEachPhase(t *testing.T) {
 				u.nothingIsLeft(order.name + " while " + phase.name)
 			})
 		}
-	}
-}
-
-// TestXH4_ACutConnection: a proxy closes the connection to a real gateway again and again.
-// clawtray reconnects after longer and longer waits, counts one incident, and leaves the
-// gateway running.
-func TestXH4_ACutConnection(t *testing.T) {
-	long(t)
-	u := withAnyGateway(t)
-	behind := freePort(t)
-	gateway := u.gateway(behind)
-	l, err := net.Listen("tcp", outside.Address(u.port))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	var proxy outside.Proxy
-	go proxy.Serve(l, outside.Address(behind))
-	u.run()
-	if s := u.until("running", running); s.Mode != supervisor.Attached {
-		t.Fatalf("status %+v", s)
-	}
-	for range 5 {
-		proxy.Cut()
-		u.until("lost", func(s supervisor.Status) bool { return s.State == supervisor.Reconnecting })
-		u.until("back", running)
-	}
-	s := u.until("running", running)
-	if s.Attempts != 5 || len(s.Incidents) != 1 {
-		t.Errorf("%d attempts, incidents %+v", s.Attempts, s.Incidents)
-	}
-	u.quit()
-	if gateway.ProcessState != nil || outside.PortFree(behind) {
-		t.Error("the gateway did not survive")
 	}
 }

@@ -62,9 +62,10 @@ func (u *user) runsManaged(r openclaw.Runtime) {
 func TestN1_EmptyPath(t *testing.T) {
 	long(t)
 	u, r := managedUser(t, anyManaged(t))
-	u.runsManaged(r)
+	u.run()
+	u.until("a process", func(s supervisor.Status) bool { return s.PID != 0 })
 	u.quit()
-	// The result of the search was saved, and it is still valid.
+	// The result of the search was saved, and the next start uses it.
 	if _, err := os.Stat(filepath.Join(u.home, ".cache/clawtray/runtime.json")); err != nil {
 		t.Error(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 
 	"clawtray/rpc"
 	"clawtray/supervisor"
@@ -49,11 +48,11 @@ func (a *asking) nodes() (waiting, paired []string) {
 	return waiting, paired
 }
 
-// TestR2_NodesOfARealGateway: a node that wants in is rejected in the menu, another one
-// is allowed by the command; both are right at the gateway.
-func TestR2_NodesOfARealGateway(t *testing.T) {
-	long(t)
-	a := newAsking(t)
+// nodesWantIn: a node that wants in is rejected in the menu, another one is allowed by the
+// command; both are right at the gateway (R2).
+func (a *asking) nodesWantIn() {
+	t := a.user.t
+	t.Helper()
 	for _, answer := range []struct {
 		how    string
 		answer func(id string)
@@ -81,5 +80,4 @@ func TestR2_NodesOfARealGateway(t *testing.T) {
 			t.Errorf("%s: at the gateway %v wait and %v are paired; the node is %s", answer.how, waiting, paired, device)
 		}
 	}
-	a.quit()
 }
