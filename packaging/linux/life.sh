@@ -86,7 +86,8 @@ apt-get update >/tmp/apt.log 2>&1 || { cat /tmp/apt.log >&2; fail "apt-get updat
 install_version 1.0.0
 man_pages=$(dpkg -L clawtray | grep -c '/man1/clawtray.*\.gz$')
 [ "$man_pages" -gt 10 ] || fail "$man_pages pages of the manual"
-mkdir -p "$home/.config/clawtray"
+mkdir -p "$home/.config/clawtray" "$home/.openclaw"
+echo '{gateway: {mode: "local", controlUi: {enabled: false}}}' >"$home/.openclaw/openclaw.json" # starts fastest
 printf 'port = %s\nnode = "/opt/runtime/node/bin/node"\nopenclaw = "/opt/runtime/openclaw/node_modules/openclaw/openclaw.mjs"\nnotifications = "none"\n' "$port" >"$settings"
 chown -R "$user" "$home"
 as_user 'clawtray autostart on'
