@@ -321,10 +321,17 @@ func (h *fakeHost) FirstRun(context.Context, openclaw.Runtime) (openclaw.Effecti
 func (h *fakeHost) Accepted(_ context.Context, e openclaw.Effective) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.accepted = e.File
+	if e.File.Hash == h.config.File.Hash { // the file has not changed since e was read
+		h.accepted = e.File
+	}
 }
 
 func (h *fakeHost) LastAccepted(context.Context, openclaw.Effective) openclaw.ConfigFile {
+	return h.acceptedFile()
+}
+
+// acceptedFile is the file of the configuration that was accepted last.
+func (h *fakeHost) acceptedFile() openclaw.ConfigFile {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.accepted
