@@ -48,7 +48,7 @@ uninstall: ## remove what make install has installed
 test: ## vet and the tests: 10 to 15 minutes on a fresh machine, then only of what has changed
 	@MAKE='$(MAKE)' sh packaging/test.sh
 
-check: build ## all the rest: six platforms, old versions, desktops, wine; 20 to 30 minutes
+check: build ## all the rest: six platforms, old versions, desktops, wine; about 20 minutes
 	@$(SCRIPT)check.sh
 
 desktops: ## the tray in GNOME, KDE and sway, with pictures in build/screenshots; as root

@@ -8,7 +8,7 @@ cd "$(dirname -- "$0")/.."
 . packaging/progress.sh
 . packaging/runtime.sh
 
-echo "make check takes 20 to 30 minutes when it has run before; it keeps three real OpenClaw (850 MB each) and a Debian with desktops (2 GB) in ~/.cache/clawtray-test. Beside it there is make chaos."
+echo "make check takes about 20 minutes when it has run before; it keeps three real OpenClaw (850 MB each) and a Debian with desktops (2 GB) in ~/.cache/clawtray-test. Beside it there is make chaos."
 [ "$(id -u)" = 0 ] || echo "Left out, because only root can play other users: who owns a port (TestM1_AListenerOfAnotherUserIsTold), the life of the .deb in a fresh Debian (TestI18_Parcels/Life), and whole desktops."
 
 sh packaging/packages.sh test check lint

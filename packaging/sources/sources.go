@@ -1,4 +1,5 @@
-// Package sources finds the Go files of this repository, for tests that read them.
+// Package sources finds the Go files of this repository, for tests that read them. Its own
+// tests check which package may import which, and that SECURITY.md names tests that exist.
 package sources
 
 import (

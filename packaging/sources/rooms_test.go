@@ -1,4 +1,4 @@
-package commands
+package sources
 
 import (
 	"go/parser"
@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"clawtray/packaging/sources"
 )
 
 const module = "clawtray"
@@ -137,7 +135,7 @@ func TestMisplaced(t *testing.T) {
 func TestArrowsPointOneWay(t *testing.T) {
 	root := filepath.Join("..", "..")
 	seen := map[string]bool{}
-	err := sources.Walk(root, func(file string) error {
+	err := Walk(root, func(file string) error {
 		relative, err := filepath.Rel(root, file)
 		if err != nil {
 			return err

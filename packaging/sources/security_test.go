@@ -1,12 +1,10 @@
-package commands
+package sources
 
 import (
 	"os"
 	"regexp"
 	"strings"
 	"testing"
-
-	"clawtray/packaging/sources"
 )
 
 // TestEachPromiseHasItsTest: each promise of SECURITY.md needs a test.
@@ -16,7 +14,7 @@ func TestEachPromiseHasItsTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	var tests strings.Builder
-	err = sources.Walk("../..", func(path string) error {
+	err = Walk("../..", func(path string) error {
 		if !strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
