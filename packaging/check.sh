@@ -20,7 +20,7 @@ section_end
 sh packaging/lint.sh
 
 # These tests start a real gateway, and make test runs them with the same one.
-played='^TestFirstLight$|^TestB7_BrokenConfiguration$|^TestO1_RealGateway$|^TestO6_RealFirstRun$|^TestReal_ConnectCallRestartStop$/^2026.9.6$'
+played='^TestFirstLight$|^TestO1_RealGateway$|^TestReal_ConnectCallRestartStop$/^2026.9.6$'
 
 # Without the race detector, as users run the program, and without -short, so that each long
 # part runs here. The two packages that take longest come first. Their tests wait half of

@@ -44,13 +44,11 @@ else
   export CGO_ENABLED=0
 fi
 
-section "go vet"
-# vet gets the race detector's flag, too, so that both compile the packages only once.
-go vet $race ./...
-
-# The two that take longest come first. Their tests wait half of the time. Without -shuffle,
-# go test repeats only the packages that a change concerns; make check shuffles.
-section "go test"
-go test $race -short -parallel 4 -timeout 40m ./tray/commands ./tray ./...
+# The packages that take longest come first. Their tests wait half of the time. Without
+# -shuffle, go test repeats only the packages that a change concerns; make check shuffles.
+# -vet=all is all of go vet in the same run, because another one would look through all
+# libraries a second time.
+section "go vet, go test"
+go test $race -vet=all -short -parallel 4 -timeout 40m ./tray/commands ./tray ./rpc ./supervisor/openclaw ./supervisor ./...
 section_end
 echo "All is well. make check runs the rest: six platforms, old versions of OpenClaw, real panels, Windows under wine."

@@ -119,6 +119,9 @@ func TestO6_FirstRunFails(t *testing.T) {
 // TestO6_RealFirstRun makes the first run with OpenClaw itself, for the default profile and
 // another one.
 func TestO6_RealFirstRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: make check runs it")
+	}
 	r := realRuntime(t)
 	h := newUserHome(t)
 	h.setenv("HOME="+h.dir, "PATH="+os.Getenv("PATH"))

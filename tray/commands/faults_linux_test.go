@@ -22,6 +22,7 @@ import (
 // TestB7_BrokenConfiguration: doctor repairs what it can, but not an incomplete file. A
 // file that breaks later does not disturb the running gateway.
 func TestB7_BrokenConfiguration(t *testing.T) {
+	long(t)
 	t.Run("repaired", func(t *testing.T) {
 		u := withGateway(t)
 		const mine = `{"gateway": {"mode": "local", "bogus": 1}}`
