@@ -4,33 +4,9 @@ import (
 	"bytes"
 	"image/png"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 )
-
-// L1: the pictures in the repository are those that the generator makes from the SVG files.
-func TestL1_RenderedFromSVG(t *testing.T) {
-	out := t.TempDir()
-	gen := exec.Command("go", "run", "./gen", "-icons", "icons", "-out", out)
-	if text, err := gen.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	made, err := filepath.Glob(filepath.Join(out, "*"))
-	if err != nil || len(made) != 3*len(Icons())+2 {
-		t.Fatalf("made %d files, err %v", len(made), err)
-	}
-	for _, path := range made {
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := os.ReadFile(filepath.Join("icons", filepath.Base(path)))
-		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("icons/%s is not what `go run ./assets/gen` makes (%v)", filepath.Base(path), err)
-		}
-	}
-}
 
 func TestL1_EveryIconIsThere(t *testing.T) {
 	for _, i := range Icons() {

@@ -43,21 +43,27 @@ var theme = map[string]int{"16x16": 16, "22x22": 22, "24x24": 24, "32x32": 32, "
 
 func main() {
 	log.SetFlags(0)
-	dir := flag.String("icons", filepath.Join("assets", "icons"), "folder of the SVG files")
-	out := flag.String("out", "", "folder to write to (default: the same)")
+	dir := flag.String("icons", filepath.Join("assets", "icons"), "folder of the SVG files, and of the files made from them")
 	hicolor := flag.String("theme", "", "write the sizes of the program's icon below this folder, and nothing else")
 	flag.Parse()
 	if *hicolor != "" {
 		writeTheme(filepath.Join(*dir, "app.svg"), *hicolor)
 		return
 	}
-	if *out == "" {
-		*out = *dir
+	for name, data := range renderAll(*dir) {
+		if err := os.WriteFile(filepath.Join(*dir, name), data, 0o644); err != nil { // #nosec G306 -- files of the repository
+			log.Fatal(err)
+		}
 	}
-	sources, err := filepath.Glob(filepath.Join(*dir, "*.svg"))
+}
+
+// renderAll returns every file made from the SVG files in dir, by its name.
+func renderAll(dir string) map[string][]byte {
+	sources, err := filepath.Glob(filepath.Join(dir, "*.svg"))
 	if err != nil || len(sources) == 0 {
-		log.Fatalf("no SVG files in %s: %v", *dir, err)
+		log.Fatalf("no SVG files in %s: %v", dir, err)
 	}
+	files := map[string][]byte{}
 	for _, src := range sources {
 		svg, err := os.ReadFile(src)
 		if err != nil {
@@ -65,11 +71,10 @@ func main() {
 		}
 		name := strings.TrimSuffix(filepath.Base(src), ".svg")
 		for suffix, data := range render(name == "app", svg) {
-			if err := os.WriteFile(filepath.Join(*out, name+suffix), data, 0o644); err != nil { // #nosec G306 -- files of the repository
-				log.Fatal(err)
-			}
+			files[name+suffix] = data
 		}
 	}
+	return files
 }
 
 // writeTheme writes one icon in each size of a theme.
