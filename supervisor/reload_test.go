@@ -123,6 +123,33 @@ func TestE4_AnAnswerAboutTheFileOfBefore(t *testing.T) {
 	})
 }
 
+// The file is edited while a gateway starts that has read it already. There is no older answer
+// to compare the first one with.
+func TestE6_AnEditBeforeTheFirstAnswer(t *testing.T) {
+	d := newDisk()
+	edits := func(t *testing.T) *fakeHost {
+		var h *fakeHost
+		h = behaving(behaviour{listen: time.Second, restarts: true, setup: func(gw *gatewaytest.Gateway) {
+			d.on(gw)
+			time.AfterFunc(time.Second/2, func() { h.edit("v2", time.Now()) })
+		}})(t)
+		h.config.File.Hash = "v1"
+		return h
+	}
+	play(t, edits, nil, func(s *scene) {
+		s.start()
+		time.Sleep(5 * time.Second)
+		if got := s.host.acceptedFile(); got.Hash == "v2" {
+			t.Error("a configuration was kept as good that no gateway has accepted")
+		}
+		d.set(func() { d.onDisk, d.running = "v2", "v2" })
+		time.Sleep(time.Minute)
+		if got := s.host.acceptedFile(); got.Hash != "v2" {
+			t.Errorf("the last good configuration is %q", got.Hash)
+		}
+	})
+}
+
 // A file that is only written anew is no reason to wait.
 func TestE4_AnEditThatChangesNothing(t *testing.T) {
 	d := newDisk()
