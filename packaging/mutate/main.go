@@ -110,16 +110,22 @@ func parse(text string) (list []mutation) {
 	return list
 }
 
+// source returns the text of the file; ok is false unless the old lines occur once in it.
+func (m mutation) source() (text string, ok bool) {
+	raw, err := os.ReadFile(m.file)
+	return string(raw), err == nil && m.old != "" && strings.Count(string(raw), m.old) == 1
+}
+
 // try breaks the program and runs the tests. how says which test noticed.
 func (m mutation) try() (v verdict, how string) {
-	source, err := os.ReadFile(m.file)
-	if err != nil || m.old == "" || strings.Count(string(source), m.old) != 1 {
+	source, ok := m.source()
+	if !ok {
 		return notFound, ""
 	}
 	dir, err := os.MkdirTemp("", "mutate-")
 	must(err)
 	defer os.RemoveAll(dir)
-	overlay := m.overlay(dir, strings.Replace(string(source), m.old, m.new, 1))
+	overlay := m.overlay(dir, strings.Replace(source, m.old, m.new, 1))
 	for _, p := range m.packages {
 		limit := whole(dir, p)
 		binary, said := build(dir, p, "-overlay="+overlay)
