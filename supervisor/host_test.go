@@ -40,7 +40,8 @@ type fakeHost struct {
 	busy     time.Time            // until then the stranger accepts connections and answers none
 	fleeting int                  // after so many connections the stranger is gone; 0 or less: it stays
 	orphan   Process
-	missing  error // what Runtime fails with
+	atOrphan func() // runs at the next call of Orphan
+	missing  error  // what Runtime fails with
 	version  string
 	repairs  int
 	repaired Repair
@@ -489,9 +490,12 @@ func (h *fakeHost) FreePort(_ context.Context, p int) int { return p + 1 }
 
 func (h *fakeHost) Orphan(context.Context) (Process, error) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	o := h.orphan
-	h.orphan = nil
+	o, hook := h.orphan, h.atOrphan
+	h.orphan, h.atOrphan = nil, nil
+	h.mu.Unlock()
+	if hook != nil {
+		hook()
+	}
 	return o, nil
 }
 

@@ -607,6 +607,25 @@ func TestXH21_AnAttachedGatewayThatComesBackForAMoment(t *testing.T) {
 	}
 }
 
+// XH21: it ends after everything has been found out about it, and before clawtray attaches.
+func TestXH21_AnAttachedGatewayThatEndsAtTheLastMoment(t *testing.T) {
+	play(t, visited, nil, func(s *scene) {
+		s.start()
+		s.host.leave()
+		s.until("an offer", in(Failed))
+		s.host.mu.Lock()
+		s.host.atOrphan = s.host.leave
+		s.host.mu.Unlock()
+		s.host.arrive()
+		time.Sleep(time.Hour)
+		if n := s.host.launches(); n != 0 {
+			t.Errorf("%d launches", n)
+		}
+		s.host.arrive()
+		s.until("attached again", func(st Status) bool { return st.State == Running && st.Mode == Attached })
+	})
+}
+
 func TestXH22_APortChosenDuringAStop(t *testing.T) {
 	play(t, behaving(behaviour{listen: time.Second, stop: 3 * time.Second}), nil, func(s *scene) {
 		s.start()
