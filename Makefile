@@ -45,7 +45,7 @@ install: build ## install it for yourself, in ~/.local (or PREFIX=FOLDER)
 uninstall: ## remove what make install has installed
 	@sh packaging/install.sh --remove '$(PREFIX)'
 
-test: ## vet and the tests: 10 to 15 minutes on a fresh machine, then only of what has changed
+test: ## vet and the tests: about 10 minutes on a fresh machine, then only of what has changed
 	@MAKE='$(MAKE)' sh packaging/test.sh
 
 check: build ## all the rest: six platforms, old versions, desktops, wine; about 20 minutes

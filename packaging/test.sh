@@ -9,8 +9,8 @@ cd "$(dirname -- "$0")/.."
 . packaging/runtime.sh
 
 cat <<'END'
-make test takes 10 to 15 minutes on a fresh machine with two processors. After that it takes a few
-seconds, or up to 8 minutes, because it repeats only the tests of what has changed.
+make test takes about 10 minutes on a fresh machine with two processors. After that it takes some
+seconds, or up to 5 minutes, because it repeats only the tests of what has changed.
 Once, it fetches what is not there yet, 2 GB on disk in all:
   a C compiler and a D-Bus, 60 MB   Debian packages, and Debian's Go (80 MB) where there is no Go at all; you are asked first
   Go 1.26 and Go modules, 100 MB    to ~/.cache/clawtray and Go's own folders
