@@ -63,8 +63,8 @@ const inShort = "XU12 cut in the middle"
 // or another test shows as well.
 var everyRow = flag.Bool("every-row", false, "play all tables in full, with the newest OpenClaw")
 
-// TestXU_RealConfigurations starts clawtray with the configurations of the table. `make test`
-// plays one of them.
+// TestXU_RealConfigurations starts clawtray with the configurations of the table and the
+// newest OpenClaw: with -every-row all of them, in `make test` one.
 func TestXU_RealConfigurations(t *testing.T) {
 	t.Parallel()
 	r := realRuntime(t, newest)
@@ -76,6 +76,7 @@ func TestXU_RealConfigurations(t *testing.T) {
 }
 
 // TestXU_RealConfigurationsOfOldVersions is the same table with OpenClaw 2026.6.11.
+// Without -every-row, it leaves out the spare rows.
 func TestXU_RealConfigurationsOfOldVersions(t *testing.T) {
 	long(t)
 	t.Parallel()
